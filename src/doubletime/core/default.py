@@ -1,0 +1,46 @@
+"""The default of every role: first come, first served; the latest arrival gives way; least recently used is evicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from doubletime.core.policy import Policy, SequenceView, StepView
+from doubletime.core.vocabulary import Why
+
+STEADY_STEPS = 1024
+"""How many equal steps a policy promises at a time; any event ends the promise anyway."""
+
+
+class Default(Policy):
+    """Decodes, then started prefills, then arrivals, each as far as the rows of the step go."""
+
+    name = "default"
+
+    def compose(self, step: StepView) -> None:
+        step.decode_all()
+        fill(step, None)
+
+    def victim(self, step: StepView, need: SequenceView, running: Iterable[SequenceView]) -> SequenceView | None:
+        return latest(running, need)
+
+
+def latest(running: Iterable[SequenceView], need: SequenceView) -> SequenceView | None:
+    """The latest arrival, None when that is `need` itself: so the oldest always gets through."""
+    last = max(running, key=lambda seq: seq.age_key, default=need)
+    return last if last.age_key > need.age_key else None
+
+
+def fill(step: StepView, tokens: int | None, *, reserve: bool = False) -> None:
+    """Gives up to `tokens` prefill tokens (None: no limit) to started prefills, then to arrivals until one is refused."""
+    left = step.rows if tokens is None else tokens
+    for seq in step.prefills():
+        if left <= 0:
+            return
+        left -= step.insist(seq, left).tokens
+    for seq in step.waiting():
+        if left <= 0:
+            return
+        grant = step.run(seq, left, reserve=reserve)
+        if not grant and grant.why is not Why.BUSY:
+            return
+        left -= grant.tokens

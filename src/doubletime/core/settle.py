@@ -1,0 +1,107 @@
+"""Results are handled: what was in flight becomes progress, or is taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from doubletime.core.events import Result, Row
+from doubletime.core.flight import Flight
+from doubletime.core.sequence import Sequence
+from doubletime.core.vocabulary import Finish, Open, Slab, State
+
+if TYPE_CHECKING:
+    from doubletime.core.scheduler import Scheduler
+
+
+def settle(core: Scheduler, flight: Flight, result: Result) -> None:
+    """Applies the result of the oldest step in flight, then lets go of the memory that waited for it."""
+    if not (flight.revoked or result.revoked):
+        if result.reached is None:
+            _complete(core, flight)
+        else:
+            _stopped(core, flight, result.reached)
+        for row in result.rows:
+            _special(core, row, flight.step)
+    for detached in flight.limbo:
+        core.let_go(detached)
+
+
+def _complete(core: Scheduler, flight: Flight) -> None:
+    step, now = flight.step, core.now
+    for seq in flight.decodes:
+        if seq.finish is not None or step < seq.void_from:
+            continue
+        seq.in_flight -= 1
+        seq.pending -= 1
+        seq.output += 1
+        seq.last = now
+        if step >= seq.fresh_from:
+            seq.done += 1
+            if seq.done >= seq.tend_at:
+                core.memory.tend(seq)
+        if seq.request.serial or seq.output >= seq.request.limit:
+            core.refresh(seq)
+    for seq, slab in flight.slabs:
+        _complete_slab(core, seq, slab, step)
+
+
+def _complete_slab(core: Scheduler, seq: Sequence, slab: Slab, step: int) -> None:
+    if seq.finish is not None or step < seq.void_from:
+        return
+    seq.in_flight -= 1
+    _sampled(core, seq, slab.samples)
+    if step >= seq.fresh_from:
+        if slab.bottom == core.limits.depth.total:
+            seq.done, seq.settled_open = slab.end, None
+            core.fork_siblings(seq)
+            core.memory.tend(seq)
+        else:
+            seq.settled_open = Open(slab.start, slab.tokens, slab.bottom)
+    core.refresh(seq)
+
+
+def _sampled(core: Scheduler, seq: Sequence, count: int) -> None:
+    if not count:
+        return
+    seq.pending -= count
+    seq.output += count
+    seq.last = core.now
+    if seq.first is None:
+        seq.first = core.now
+
+
+def _stopped(core: Scheduler, flight: Flight, reached: int) -> None:
+    """Every slab stays open at the depth reached; later steps that were planned on its end are void."""
+    core.generation += 1
+    for slab, seq in zip(flight.plan.slabs, flight.seqs, strict=True):
+        if seq.finish is not None or flight.step < seq.void_from:
+            continue
+        if slab.bottom <= reached:
+            _complete_slab(core, seq, slab, flight.step)
+        elif flight.step >= seq.fresh_from and slab.top < reached:
+            seq.settled_open = Open(slab.start, slab.tokens, reached)
+    for later in core.flights:
+        later.revoked = True
+        for seq in later.seqs:
+            core.take_back(seq)
+    for seq in flight.seqs:
+        core.take_back(seq)
+
+
+def _special(core: Scheduler, row: Row, step: int) -> None:
+    """New block keys and finishes. Rows of sequences that are gone, or were truncated since, are void."""
+    seq = core.sequences.get(row.seq)
+    if seq is None or seq.state is State.FINISHED or step < seq.void_from:
+        return
+    if row.keys:
+        seq.keys.extend(row.keys)
+        core.memory.tend(seq)
+    if row.finish is not None:
+        core.finish(seq, row.finish)
+
+
+def finish_exhausted(core: Scheduler, flight: Flight) -> None:
+    """A sequence that has all the output it may have has ended, whether or not its row said so."""
+    for seq in flight.seqs:
+        if seq.finish is None and seq.output >= seq.request.limit:
+            core.finish(seq, Finish.LENGTH)

@@ -1,0 +1,73 @@
+"""Several policies made one: each role from the policy that supplies it, the rest from the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from doubletime.core.policy import ROLES, FlightView, Policy, SequenceView, Served, overrides, roles_of
+from doubletime.core.vocabulary import Nanoseconds
+
+
+class PolicyConflict(ValueError):
+    """Two policies supply the same role."""
+
+
+class Stack:
+    """The policy that an engine runs: one supplier a role; hooks go to every part that has them."""
+
+    def __init__(self, parts: Sequence[Policy], default: Policy) -> None:
+        self.parts = tuple(parts)
+        suppliers = {role: self._supplier(role, default) for role in ROLES}
+        self.order = suppliers["order"]
+        self.composer = suppliers["compose"]
+        self.victims = suppliers["victim"]
+        self.retain = suppliers["retain"]
+        self.admission = suppliers["admit"]
+        self.admits = overrides(self.admission, "admit")
+        self.ranks = overrides(self.retain, "rank")
+        self.promises = overrides(self.composer, "steady")
+        self._arrive = self._with("arrive")
+        self._served = self._with("served")
+        self._left = self._with("left")
+        self._interrupt = self._with("interrupt")
+
+    @property
+    def name(self) -> str:
+        return "+".join(part.name for part in self.parts)
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody wants reports of steps."""
+        return bool(self._served)
+
+    def arrive(self, seq: SequenceView, now: Nanoseconds) -> None:
+        for part in self._arrive:
+            part.arrive(seq, now)
+
+    def served(self, report: Served) -> None:
+        for part in self._served:
+            part.served(report)
+
+    def left(self, seq: SequenceView, now: Nanoseconds) -> Nanoseconds:
+        """The longest time that any part wants the blocks kept until."""
+        return max((part.left(seq, now) for part in self._left), default=0)
+
+    def interrupt(self, newcomer: SequenceView, flight: FlightView, now: Nanoseconds) -> bool:
+        return any(part.interrupt(newcomer, flight, now) for part in self._interrupt)
+
+    @property
+    def interrupts(self) -> bool:
+        return bool(self._interrupt)
+
+    def _with(self, hook: str) -> list[Policy]:
+        return [part for part in self.parts if overrides(part, hook)]
+
+    def _supplier(self, role: str, default: Policy) -> Policy:
+        having = [part for part in self.parts if role in roles_of(part)]
+        if len(having) > 1:
+            raise PolicyConflict(f"{_names(having)} both decide '{role}'; a stack takes one policy a role")
+        return having[0] if having else default
+
+
+def _names(policies: Iterable[Policy]) -> str:
+    return " and ".join(policy.name for policy in policies)

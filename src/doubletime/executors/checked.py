@@ -1,0 +1,113 @@
+"""A device without arithmetic: it keeps what each KV slot holds, and objects when a slab would read or write wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from doubletime.core.plan import Plan
+from doubletime.core.vocabulary import KVGroup, Limits, Open, Slab
+
+Content = Callable[[int, int], object]
+"""(sequence, position) → what the KV of that token depends on, e.g. a hash of all tokens up to it."""
+
+
+class DeviceFault(AssertionError):
+    """A plan that would have computed something wrong."""
+
+
+@dataclass(slots=True)
+class _State:
+    tables: list[list[int]]
+    open: Open | None = None
+
+
+class Device:
+    """KV slots of every group as (content or None). Content is only there once a token is at full depth."""
+
+    def __init__(self, limits: Limits, content: Content) -> None:
+        self._groups = limits.groups
+        self._depth = limits.depth.total
+        self._content = content
+        self._slots: list[list[list[object]]] = [
+            [[None] * group.block_tokens for _ in range(count)]
+            for group, count in zip(limits.groups, limits.blocks, strict=True)
+        ]
+        self._seqs: dict[int, _State] = {}
+
+    def bookkeeping(self, plan: Plan) -> None:
+        """Ends, drops, frees, tables, copies, in this order."""
+        for seq in plan.ends + plan.drops:
+            self._seqs.pop(seq, None)
+        for g, block in plan.frees:
+            self._slots[g][block] = [None] * self._groups[g].block_tokens
+        for seq, g, at, blocks in plan.tables:
+            state = self._seqs.setdefault(seq, _State([[] for _ in self._groups]))
+            self._check(at <= len(state.tables[g]), f"sequence {seq}: a gap in its block list")
+            state.tables[g][at:] = blocks
+        for g, source, target in plan.copies:
+            self._slots[g][target] = list(self._slots[g][source])
+
+    def begin(self, plan: Plan) -> None:
+        """Checks that every slab finds what it reads, and that nobody else has what it writes."""
+        seen: set[int] = set()
+        for slab in plan.slabs:
+            self._check(slab.seq not in seen, f"sequence {slab.seq} has two slabs in step {plan.step}")
+            seen.add(slab.seq)
+            self._check_continues(slab)
+            for g, group in enumerate(self._groups):
+                self._check_reads(slab, g, group)
+                self._check_writes(slab, g, group)
+
+    def end(self, plan: Plan, reached: int) -> None:
+        """The step ran to depth `reached`."""
+        for slab in plan.slabs:
+            state = self._seqs.get(slab.seq)
+            if state is None:
+                continue
+            if slab.bottom == self._depth and slab.bottom <= reached:
+                state.open = None
+                self._write(slab, full=True)
+            elif slab.top < reached:
+                state.open = Open(slab.start, slab.tokens, min(slab.bottom, reached))
+
+    def _check_continues(self, slab: Slab) -> None:
+        state = self._seqs.get(slab.seq)
+        if state is None:
+            raise DeviceFault(f"{slab} of a sequence without block lists")
+        expected = Open(slab.start, slab.tokens, slab.top) if slab.top else None
+        self._check(state.open == expected, f"{slab} does not continue the open slab {state.open}")
+        self._check(0 <= slab.top < slab.bottom <= self._depth, f"{slab} has no depth")
+
+    def _check_reads(self, slab: Slab, g: int, group: KVGroup) -> None:
+        table = self._seqs[slab.seq].tables[g]
+        first = max(0, slab.start - group.window + 1) if group.window else 0
+        for position in range(first, slab.start):
+            block, offset = table[position // group.block_tokens], position % group.block_tokens
+            self._check(block >= 0, f"{slab} reads position {position} of group {g}, which left the window")
+            found, expected = self._slots[g][block][offset], self._content(slab.seq, position)
+            self._check(found == expected, f"{slab} reads {found} at {position} of group {g}, not {expected}")
+
+    def _check_writes(self, slab: Slab, g: int, group: KVGroup) -> None:
+        table = self._seqs[slab.seq].tables[g]
+        first, last = slab.start // group.block_tokens, (slab.end - 1) // group.block_tokens
+        self._check(last < len(table), f"{slab} has no block for its end in group {g}")
+        written = set(table[first : last + 1])
+        self._check(-1 not in written and len(written) == last + 1 - first, f"{slab}: bad blocks {written}")
+        for other, state in self._seqs.items():
+            if other != slab.seq:
+                self._check(written.isdisjoint(state.tables[g]), f"{slab} writes a block of sequence {other}")
+        if slab.top == 0:
+            self._write(slab, full=False)
+
+    def _write(self, slab: Slab, *, full: bool) -> None:
+        for g, group in enumerate(self._groups):
+            table = self._seqs[slab.seq].tables[g]
+            for position in range(slab.start, slab.end):
+                block, offset = table[position // group.block_tokens], position % group.block_tokens
+                if block >= 0:
+                    self._slots[g][block][offset] = self._content(slab.seq, position) if full else None
+
+    def _check(self, ok: bool, message: str) -> None:
+        if not ok:
+            raise DeviceFault(message)
