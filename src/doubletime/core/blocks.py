@@ -22,7 +22,7 @@ class BlockPool:
         self.refs = [0] * count
         self.key_of: list[int | None] = [None] * count
         self.index: dict[int, int] = {}
-        self.evictions = 0
+        self.removals = 0  # keys that left the index
         self.freed: list[int] = []  # went free since the last plan took the list
         self._free = list(range(count - 1, -1, -1))
         self._cached: list[tuple[Rank, int, int]] = []  # (rank, stamp, block), may hold outdated entries
@@ -87,6 +87,7 @@ class BlockPool:
         if key is not None:
             del self.index[key]
             self.key_of[block] = None
+            self.removals += 1
 
     def writable(self, block: int) -> bool:
         """Whether one holder may write into it: nobody else reads it, now or through the index."""
@@ -123,7 +124,7 @@ class BlockPool:
         self.key_of[block] = None
         self._stamp[block] = 0
         self.idle -= 1
-        self.evictions += 1
+        self.removals += 1
         self.freed.append(block)
         return block
 

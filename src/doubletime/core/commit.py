@@ -34,6 +34,8 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
     starts = _advance_decodes(core, decodes, step.index)
     for seq, slab in slabs:
         _advance(core, seq, slab, step.index)
+    for grant in staged:
+        core.refresh(grant.seq)
     carried_out = bool(decodes or slabs)  # an idle plan reaches no executor: what it should forget waits
     plan = Plan(
         step=step.index,
@@ -117,4 +119,3 @@ def _advance(core: Scheduler, seq: Sequence, slab: Slab, step: int) -> None:
     seq.pending += slab.samples
     seq.in_flight += 1
     seq.last_step = step
-    core.refresh(seq)

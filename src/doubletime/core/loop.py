@@ -67,13 +67,14 @@ class Engine:
         if events is None:
             return False
         for event in events:
-            self._apply(event)
+            self.apply(event)
         for step in self.scheduler.take_stops():
             self.executor.stop(step)
         self._fill()
         return True
 
-    def _apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
+        """Takes one event, without planning."""
         if self.recorder:
             self.recorder.event(self.scheduler.step, event)
         self.scheduler.apply(event)
@@ -97,5 +98,5 @@ class Engine:
             self.recorder.plan(self.scheduler, plan)
         self.planning_ns += took
         if took > self._planning_limit and plan.planner == "policy":
-            self._apply(Fallback(self.scheduler.now, steps=1000))
+            self.apply(Fallback(self.scheduler.now, steps=1000))
         return plan

@@ -94,9 +94,11 @@ class Memory:
     # ---- prefixes
 
     def match(self, seq: Sequence) -> Hit:
-        """The prefix of a sequence without blocks that it could start from. Looks, and changes nothing but a memo."""
-        most = seq.known - 1 if seq.final else seq.known
-        most = min(most, len(seq.keys) * seq.request.key_tokens)
+        """The prefix that a sequence without blocks could start from, short of its last token.
+
+        Looks, and changes nothing but a memo.
+        """
+        most = min(seq.known - 1, len(seq.keys) * seq.request.key_tokens)
         if most < self.grain or not seq.request.take_hits:
             return self._no_hit
         counts = self._leading_blocks(seq, most)
@@ -105,11 +107,11 @@ class Memory:
         return self._hit(seq, tokens) if tokens else self._no_hit
 
     def _leading_blocks(self, seq: Sequence, most: int) -> tuple[int, ...]:
-        """Per prefix group how many leading blocks are cached; goes on from the last answer while nothing was evicted."""
-        evictions = sum(self.pools[g].evictions for g in self._prefix_groups)
-        known = seq.match_memo[1] if seq.match_memo[0] == evictions else (0,) * len(self._prefix_groups)
+        """Per prefix group how many leading blocks are cached; goes on from the last answer while nothing was removed."""
+        removals = sum(self.pools[g].removals for g in self._prefix_groups)
+        known = seq.match_memo[1] if seq.match_memo[0] == removals else (0,) * len(self._prefix_groups)
         counts = tuple(self._count(seq, g, most, start) for g, start in zip(self._prefix_groups, known, strict=True))
-        seq.match_memo = (evictions, counts)
+        seq.match_memo = (removals, counts)
         return counts
 
     def _count(self, seq: Sequence, g: int, most: int, start: int) -> int:

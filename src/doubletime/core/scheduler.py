@@ -126,6 +126,7 @@ class Scheduler:
         seq.prompt += event.tokens
         seq.keys.extend(event.keys)
         seq.final = event.final
+        seq.parked = False
         problem = self._problem_of_length(seq)
         if problem:
             self.refused.append((seq.request.id, problem))
@@ -150,13 +151,14 @@ class Scheduler:
             raise ValueError(f"sequence {seq.id} waits for its sibling's prompt and cannot be truncated")
         self._drops.append(seq.id)
         self._close(seq)
-        seq.back_to_settled()
         seq.void_from = seq.fresh_from = self.step
         seq.final = seq.final and event.length >= seq.prompt
         seq.output = max(0, event.length - seq.prompt)
         seq.prompt = min(seq.prompt, event.length)
         del seq.keys[event.length // seq.request.key_tokens :]
-        self._keep_up_to(seq, min(seq.done, event.length))
+        seq.parked = False
+        self._keep_up_to(seq, min(seq.done, event.length - seq.final))
+        seq.back_to_settled()
         self.refresh(seq)
 
     def _keep_up_to(self, seq: Sequence, tokens: int) -> None:
@@ -285,10 +287,11 @@ class Scheduler:
     def refresh(self, seq: Sequence) -> None:
         """Puts a sequence where its state and progress say that it belongs."""
         if seq.final and seq.known and seq.computed == seq.length and not seq.in_flight and not seq.exhausted:
-            seq.done = seq.computed = seq.length - 1  # its last token is computed again, for the logits
-            seq.room = 0
+            self._keep_up_to(seq, seq.length - 1)  # its last token is computed again, for the logits
         if seq.open is not None:
             seq.room = 0  # an open slab is no plain decode
+        if seq.state is State.RUNNING and not seq.runnable and not seq.in_flight:
+            self._hold(seq)  # waits for somebody outside: nobody shall wait for its seat
         if seq.state is State.RUNNING:
             self._sort_running(seq)
         elif seq.runnable != (seq in self.waiting):
@@ -318,13 +321,18 @@ class Scheduler:
         self._unseat(seq)
         seq.preemptions += 1
         if fate is Fate.HOLD:
-            seq.state = State.HELD
-            self.held[seq.id] = seq
+            self._hold(seq)
         else:
             seq.recomputed += seq.done
+            seq.parked = not seq.final and seq.todo == 0
             self._drop_kv(seq)
             seq.state = State.WAITING
         self.refresh(seq)
+
+    def _hold(self, seq: Sequence) -> None:
+        self._unseat(seq)
+        seq.state = State.HELD
+        self.held[seq.id] = seq
 
     def _drop_kv(self, seq: Sequence) -> None:
         self._drops.append(seq.id)

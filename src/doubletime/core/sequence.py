@@ -18,7 +18,7 @@ class Sequence:
 
     __slots__ = (
         "admitted", "announced", "arrived", "busy", "choice", "computed", "done", "final", "finish", "first", "first_slab",
-        "fresh_from", "hit_tokens", "id", "in_flight", "keys", "last", "last_step", "match_memo", "open", "output",
+        "fresh_from", "hit_tokens", "id", "in_flight", "keys", "last", "last_step", "match_memo", "open", "output", "parked",
         "pending", "pin_until", "preemptions", "prompt", "published", "recomputed", "request", "room", "settled_open",
         "state", "tables", "tend_at", "void_from",
     )  # fmt: skip
@@ -32,6 +32,7 @@ class Sequence:
         self.prompt = request.prompt
         self.final = request.final
         self.busy = not request.ready
+        self.parked = False  # an open prompt that lost its KV while it waited for more: computed again when that comes
         self.keys: list[int] = list(request.keys)
         # progress, settled
         self.done = 0
@@ -95,7 +96,7 @@ class Sequence:
     @property
     def runnable(self) -> bool:
         """There is work that could be planned now, memory permitting."""
-        if self.busy or (self.request.serial and self.in_flight):
+        if self.busy or self.parked or (self.request.serial and self.in_flight):
             return False
         return self.todo > 0 and self.state in (State.WAITING, State.HELD, State.RUNNING)
 

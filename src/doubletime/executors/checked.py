@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from doubletime.core.memory import first_live_block
 from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import KVGroup, Limits, Open, Slab
 
-Content = Callable[[int, int], object]
-"""(sequence, position) → what the KV of that token depends on, e.g. a hash of all tokens up to it."""
+Content = Callable[[int, int], list[int]]
+"""(sequence, end) → for each position before `end` what its KV depends on, e.g. a hash of all tokens up to it."""
 
 
 class DeviceFault(AssertionError):
@@ -20,6 +21,7 @@ class DeviceFault(AssertionError):
 class _State:
     tables: list[list[int]]
     open: Open | None = None
+    computed: int = 0
 
 
 class Device:
@@ -29,11 +31,17 @@ class Device:
         self._groups = limits.groups
         self._depth = limits.depth.total
         self._content = content
-        self._slots: list[list[list[object]]] = [
+        self._slots: list[list[list[int | None]]] = [
             [[None] * group.block_tokens for _ in range(count)]
             for group, count in zip(limits.groups, limits.blocks, strict=True)
         ]
         self._seqs: dict[int, _State] = {}
+        self._expected: dict[tuple[int, int], list[int]] = {}  # (step, sequence), as of the dispatch
+
+    def dispatched(self, plan: Plan) -> None:
+        """Notes what the plan's sequences consist of at this time: a later cut or append does not change the step."""
+        for slab in plan.slabs:
+            self._expected[plan.step, slab.seq] = self._content(slab.seq, slab.end)
 
     def bookkeeping(self, plan: Plan) -> None:
         """Ends, drops, frees, tables, copies, in this order."""
@@ -56,36 +64,41 @@ class Device:
             seen.add(slab.seq)
             self._check_continues(slab)
             for g, group in enumerate(self._groups):
-                self._check_reads(slab, g, group)
+                self._check_reads(plan.step, slab, g, group)
                 self._check_writes(slab, g, group)
+            if slab.top == 0:
+                self._write(slab, None)
 
     def end(self, plan: Plan, reached: int) -> None:
-        """The step ran to depth `reached`."""
+        """The step ran to depth `reached`, 0 if it did not run."""
         for slab in plan.slabs:
             state = self._seqs.get(slab.seq)
             if state is None:
                 continue
             if slab.bottom == self._depth and slab.bottom <= reached:
-                state.open = None
-                self._write(slab, full=True)
+                state.open, state.computed = None, slab.end
+                self._write(slab, self._expected[plan.step, slab.seq])
             elif slab.top < reached:
                 state.open = Open(slab.start, slab.tokens, min(slab.bottom, reached))
+        for slab in plan.slabs:
+            del self._expected[plan.step, slab.seq]
 
     def _check_continues(self, slab: Slab) -> None:
         state = self._seqs.get(slab.seq)
         if state is None:
             raise DeviceFault(f"{slab} of a sequence without block lists")
         expected = Open(slab.start, slab.tokens, slab.top) if slab.top else None
+        state.computed = slab.start
         self._check(state.open == expected, f"{slab} does not continue the open slab {state.open}")
         self._check(0 <= slab.top < slab.bottom <= self._depth, f"{slab} has no depth")
 
-    def _check_reads(self, slab: Slab, g: int, group: KVGroup) -> None:
-        table = self._seqs[slab.seq].tables[g]
-        first = max(0, slab.start - group.window + 1) if group.window else 0
+    def _check_reads(self, step: int, slab: Slab, g: int, group: KVGroup) -> None:
+        table, content = self._seqs[slab.seq].tables[g], self._expected[step, slab.seq]
+        first = max(0, slab.start - group.window + 1) if group.window else 0  # the oldest position in the window
         for position in range(first, slab.start):
             block, offset = table[position // group.block_tokens], position % group.block_tokens
             self._check(block >= 0, f"{slab} reads position {position} of group {g}, which left the window")
-            found, expected = self._slots[g][block][offset], self._content(slab.seq, position)
+            found, expected = self._slots[g][block][offset], content[position]
             self._check(found == expected, f"{slab} reads {found} at {position} of group {g}, not {expected}")
 
     def _check_writes(self, slab: Slab, g: int, group: KVGroup) -> None:
@@ -96,17 +109,16 @@ class Device:
         self._check(-1 not in written and len(written) == last + 1 - first, f"{slab}: bad blocks {written}")
         for other, state in self._seqs.items():
             if other != slab.seq:
-                self._check(written.isdisjoint(state.tables[g]), f"{slab} writes a block of sequence {other}")
-        if slab.top == 0:
-            self._write(slab, full=False)
+                read = state.tables[g][first_live_block(group, state.computed) :]
+                self._check(written.isdisjoint(read), f"{slab} writes a block that sequence {other} reads")
 
-    def _write(self, slab: Slab, *, full: bool) -> None:
+    def _write(self, slab: Slab, content: list[int] | None) -> None:
         for g, group in enumerate(self._groups):
             table = self._seqs[slab.seq].tables[g]
             for position in range(slab.start, slab.end):
                 block, offset = table[position // group.block_tokens], position % group.block_tokens
                 if block >= 0:
-                    self._slots[g][block][offset] = self._content(slab.seq, position) if full else None
+                    self._slots[g][block][offset] = content[position] if content else None
 
     def _check(self, ok: bool, message: str) -> None:
         if not ok:

@@ -55,6 +55,8 @@ class ScriptedExecutor:
     def dispatch(self, plan: Plan) -> None:
         assert not plan.idle, "an idle plan was dispatched"
         self.plans.append(plan)
+        if self._device:
+            self._device.dispatched(plan)
         self._queue.append(plan)
         if len(self._queue) == 1:
             self._start(self._source.now)
@@ -74,8 +76,8 @@ class ScriptedExecutor:
     def land(self, now: Nanoseconds) -> Result:
         plan = self._queue.popleft()
         revoked, reached, began = self._revoked(plan), self._reached, self._started
-        if self._device and not revoked:
-            self._device.end(plan, self._depth if reached is None else reached)
+        if self._device:
+            self._device.end(plan, 0 if revoked else self._depth if reached is None else reached)
         self._stopped += reached is not None
         if self._queue:
             self._start(now)
