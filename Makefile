@@ -1,0 +1,63 @@
+# `make serve` and `make test` set up everything they need; a second run reinstalls nothing.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+TORCH = $(shell grep '^torch==' constraints.txt)
+BIN = .venv/bin
+LIGHT = .venv-light/bin
+PIP = -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+MODEL ?=
+ARGS ?=
+
+.PHONY: serve test lint light unit parity mutants clean
+.NOTPARALLEL:
+
+serve: .venv/.serve
+	$(BIN)/doubletime serve $(MODEL) $(ARGS)
+
+# The tests with everything installed come last, so that their summary closes the output.
+test: lint light unit
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The rehearsal's part of the tests, where torch is not installed.
+light: .venv-light/.test
+	$(LIGHT)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") and "torch is in .venv-light")'
+	$(LIGHT)/python -m pytest -q $(wildcard tests/core tests/policies tests/shapes)
+
+unit: .venv/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+parity: .venv/.dev
+	$(BIN)/python -m pytest -m slow -k parity $(ARGS)
+
+mutants: .venv/.dev
+	$(BIN)/python -m tools.mutants $(ARGS)
+
+clean:
+	rm -rf .venv .venv-light .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build
+
+# torch goes in alone and pinned: resolved with the rest, a range would take whatever build is newest.
+.venv/.torch: constraints.txt
+	@test -n '$(PYTHON)' || { echo 'doubletime needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) '$(TORCH)'
+	@touch $@
+
+.venv/.serve: .venv/.torch pyproject.toml
+	$(BIN)/python $(PIP) --editable '.[serve]'
+	@touch $@
+
+.venv/.dev: .venv/.serve
+	$(BIN)/python $(PIP) --editable '.[serve,dev]'
+	@touch $@
+
+.venv-light/.test: constraints.txt pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'doubletime needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	$(PYTHON) -m venv .venv-light
+	$(LIGHT)/python $(PIP) --editable '.[test]'
+	@touch $@

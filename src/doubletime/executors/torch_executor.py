@@ -1,0 +1,106 @@
+"""The torch executor: plans go into a queue, a thread of its own carries them out, answers go to a callback.
+
+Messages are handled in the order of the calls. `stop` alone goes past the queue: it sets what the running step polls.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import torch
+
+from doubletime.core.plan import Plan
+from doubletime.core.vocabulary import Limits
+from doubletime.decoding.sampling import Sampling
+from doubletime.executors.output import Deliver
+from doubletime.executors.torch_runner import TorchRunner
+from doubletime.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class _Admit:
+    seq: int
+    tokens: tuple[int, ...]
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    seq: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Truncate:
+    seq: int
+    kept: int
+
+
+_Message = _Admit | _Append | _Truncate | Plan
+
+
+class TorchExecutor:
+    """Implements `core.executor.Executor`. `deliver` is called from the forward thread, once for each plan."""
+
+    def __init__(self, model: Model, limits: Limits, deliver: Deliver, *, poison: bool = False) -> None:
+        self.runner = TorchRunner(model, limits, poison)
+        self._vocab = model.shape.vocab
+        self._deliver = deliver
+        self._stops: set[int] = set()
+        self._inbox: SimpleQueue[_Message | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="forward", daemon=True)
+        self._thread.start()
+
+    def admit(self, seq: int, tokens: Sequence[int], sampling: Sampling) -> None:
+        """Makes a sequence known before the first plan that names it. Raises ValueError for a foreign token."""
+        self._inbox.put(_Admit(seq, self._checked(tokens), sampling))
+
+    def append(self, seq: int, tokens: Sequence[int]) -> None:
+        """More tokens at the end, after what was dispatched before. Raises ValueError for a foreign token."""
+        self._inbox.put(_Append(seq, self._checked(tokens)))
+
+    def truncate(self, seq: int, kept: int) -> None:
+        """Only the first `kept` tokens stay, after what was dispatched before."""
+        self._inbox.put(_Truncate(seq, kept))
+
+    def dispatch(self, plan: Plan) -> None:
+        """Queues a plan and returns at once."""
+        self._inbox.put(plan)
+
+    def stop(self, step: int) -> None:
+        """Asks step `step` to stop at its next preemption point; nothing happens if it has ended."""
+        self._stops.add(step)
+
+    def close(self) -> None:
+        """Carries out what is queued, then ends the thread."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    def _checked(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        if tokens and not 0 <= min(tokens) <= max(tokens) < self._vocab:
+            raise ValueError(f"token ids must be in [0, {self._vocab})")
+        return tuple(tokens)
+
+    def _work(self) -> None:
+        with torch.inference_mode():
+            while (message := self._inbox.get()) is not None:
+                self._handle(message)
+
+    def _handle(self, message: _Message) -> None:
+        match message:
+            case _Admit(seq, tokens, sampling):
+                self.runner.ledger.admit(seq, tokens, sampling)
+            case _Append(seq, tokens):
+                self.runner.ledger.append(seq, tokens)
+            case _Truncate(seq, kept):
+                self.runner.ledger.truncate(seq, kept)
+            case Plan():
+                self._step(message)
+
+    def _step(self, plan: Plan) -> None:
+        output = self.runner.run(plan, lambda: plan.step in self._stops)
+        self._stops.difference_update([step for step in tuple(self._stops) if step <= plan.step])
+        self._deliver(output)
