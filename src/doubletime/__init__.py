@@ -1,3 +1,23 @@
 """doubletime serves language models, and rehearses serving them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from doubletime.decoding.params import SamplingParams
+    from doubletime.llm import LLM
+
+__all__ = ["LLM", "SamplingParams", "__version__"]
 __version__ = "0.1.0"
+
+_LAZY = {"LLM": "doubletime.llm", "SamplingParams": "doubletime.decoding.params"}
+
+
+def __getattr__(name: str) -> Any:
+    """LLM brings torch, so it is imported when it is used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'doubletime' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

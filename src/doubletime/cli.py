@@ -23,6 +23,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "serve": Command("doubletime.commands.serve", "start an OpenAI-compatible server"),
+    "generate": Command("doubletime.commands.generate", "generate offline, without a server"),
+    "replay": Command("doubletime.commands.replay", "run a recording again and check that every plan is the same"),
+    "policies": Command("doubletime.commands.policies", "list the scheduling policies, or check one of your own"),
 }
 
 

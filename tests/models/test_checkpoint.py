@@ -12,7 +12,8 @@ pytest.importorskip("transformers")
 import torch
 from safetensors.torch import load_file, save_file
 
-from doubletime.models import BadCheckpoint, load_checkpoint, load_model, locate
+from doubletime.models import BadCheckpoint, load_checkpoint, load_model
+from doubletime.shapes.locate import locate
 from doubletime.shapes import PUBLISHED, UnsupportedModel
 from tests.checkpoints import checkpoint, make_checkpoint
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from doubletime.engine.config import EngineConfig
 from doubletime.units import parse_bytes
 
 
@@ -11,17 +12,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options whose default is None are settled by the engine, which prints what it chose."""
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a checkpoint, or random:NAME (default: ships along)")
     _server_arguments(parser.add_argument_group("server"))
-    _engine_arguments(parser.add_argument_group("engine"))
+    engine_arguments(parser.add_argument_group("engine"))
 
 
 def _server_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
     group.add_argument("--port", type=_port, default=8000, help="0: any free one (default: %(default)s)")
     group.add_argument("--served-model-name", metavar="NAME", help="what clients call the model (default: MODEL)")
-    group.add_argument("--record", metavar="FILE", help="write the event log and one line a step")
 
 
-def _engine_arguments(group: argparse._ArgumentGroup) -> None:
+def engine_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--tokenizer", metavar="FOLDER", help="a folder with tokenizer.json (default: the model's own)")
     group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     group.add_argument(
@@ -32,7 +33,34 @@ def _engine_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-seats", type=_count, metavar="N", help="most sequences that run at once")
     group.add_argument("--max-rows", type=_count, metavar="N", help="most tokens computed in a step")
     group.add_argument("--in-flight", type=_count, metavar="N", help="steps planned ahead: 1 synchronous, 2 overlapped")
+    group.add_argument("--record", metavar="FILE", help="write the event log and one line a step; see replay")
     group.add_argument("--seed", type=int, default=0, help="of all requests that bring none (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Takes the port, starts the engine process, loads the web stack beside it, and serves until interrupted."""
+    from doubletime.server.launch import launch
+
+    launch(engine_config(args), args.host, args.port, args.served_model_name)
+    return 0
+
+
+def engine_config(args: argparse.Namespace) -> EngineConfig:
+    """The settings that the engine arguments name."""
+    return EngineConfig(
+        model=args.model,
+        tokenizer=args.tokenizer,
+        dtype=args.dtype,
+        device=args.device,
+        policy=args.policy,
+        kv_memory=args.kv_memory,
+        max_model_len=args.max_model_len,
+        max_seats=args.max_seats,
+        max_rows=args.max_rows,
+        in_flight=args.in_flight,
+        seed=args.seed,
+        record=args.record,
+    )
 
 
 def _count(text: str) -> int:

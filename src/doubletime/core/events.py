@@ -105,6 +105,7 @@ class Result:
     """A step ended. `reached` is the depth at which it was stopped, None if it ran to its end.
 
     `revoked`: not a slab ran, because an earlier step was stopped after this one had been planned.
+    `failed`: the forward pass broke; the sequences of the step end with an error, nothing they computed is kept.
     `rows` lists only what differs from the plan (finishes, new block keys).
     """
 
@@ -114,6 +115,7 @@ class Result:
     duration: Nanoseconds
     reached: int | None = None
     revoked: bool = False
+    failed: bool = False
     rows: tuple[Row, ...] = ()
 
 

@@ -111,6 +111,11 @@ class LogWriter:
         blocks = _dumps(blocks_by_state(scheduler))
         self._put(f'{{"plan":{text},"blocks":{blocks},"digest":"{self._hash.hexdigest()}"}}\n')
 
+    def close(self) -> None:
+        """Writes the last line: a recording without it was cut short."""
+        self._put(f'{{"end":true,"digest":"{self._hash.hexdigest()}"}}\n')
+        self.flush()
+
     def flush(self) -> None:
         self._write("".join(self._lines))
         self._lines, self._size = [], 0
@@ -149,7 +154,15 @@ class LoggedPlan:
     blocks: list[dict[str, int]]
 
 
-def read_log(lines: Iterable[str]) -> Iterator[Header | LoggedEvent | LoggedPlan]:
+@dataclass(frozen=True, slots=True)
+class LoggedEnd:
+    digest: str
+
+
+Logged = Header | LoggedEvent | LoggedPlan | LoggedEnd
+
+
+def read_log(lines: Iterable[str]) -> Iterator[Logged]:
     """The header, then events and plans in their order. Raises BadLog that names the line."""
     coder = PlanCoder()
     for number, line in enumerate(lines, start=1):
@@ -159,6 +172,8 @@ def read_log(lines: Iterable[str]) -> Iterator[Header | LoggedEvent | LoggedPlan
                 yield Header.from_json(data)
             elif "event" in data:
                 yield LoggedEvent(data["step"], event_from_json(data["event"]))
+            elif "end" in data:
+                yield LoggedEnd(data["digest"])
             else:
                 yield LoggedPlan(coder.decode(data["plan"]), data["digest"], data["blocks"])
         except BadLog:

@@ -18,6 +18,9 @@ class Source(Protocol):
     def take(self, wake: Nanoseconds | None) -> Sequence[Event] | None:
         """The events at hand, waiting for the first; a Timer when `wake` comes before any. None: there is no more."""
 
+    def refused(self, request: int, reason: str) -> None:
+        """A request that arrived can never run; it has left no trace in the core."""
+
 
 class Recorder(Protocol):
     """Who writes the log. See `doubletime.core.log`."""
@@ -68,6 +71,8 @@ class Engine:
             return False
         for event in events:
             self.apply(event)
+        for request, reason in self.scheduler.take_refused():
+            self.source.refused(request, reason)
         for step in self.scheduler.take_stops():
             self.executor.stop(step)
         self._fill()

@@ -85,6 +85,7 @@ class Scheduler:
         problem = self._problem(request)
         if problem:
             self.refused.append((request.id, problem))
+            self._ends += range(request.id, request.id + request.n)
             return
         seqs = [Sequence(request.id + i, request, self.now, len(self.memory.groups)) for i in range(request.n)]
         self.requests[request.id] = seqs
@@ -181,14 +182,15 @@ class Scheduler:
         flight = self.flights.popleft()
         if flight.step != result.step:
             raise ValueError(f"a result of step {result.step}, but step {flight.step} is the oldest in flight")
-        if result.rows or result.reached is not None or not flight.steady:
+        ran = not (result.revoked or result.failed or flight.revoked)
+        if result.rows or result.reached is not None or not flight.steady or not ran:
             self._steady = 0
         results.settle(self, flight, result)
         if self.flights:
             self.flights[0].started = self.now
-        if self.stack.listens and not (result.revoked or flight.revoked):
+        if self.stack.listens and ran:
             self._report(flight, result)
-        if not (result.revoked or flight.revoked) and result.reached is None:
+        if ran and result.reached is None:
             results.finish_exhausted(self, flight)
 
     def _report(self, flight: Flight, result: Result) -> None:
@@ -429,6 +431,10 @@ class Scheduler:
         if self.stack.interrupt(newcomer, view, self.now):
             flight.stop_asked = True
             self.stops.append(flight.step)
+
+    def take_refused(self) -> list[tuple[int, str]]:
+        refused, self.refused = self.refused, []
+        return refused
 
     def take_stops(self) -> list[int]:
         stops, self.stops = self.stops, []

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def settle(core: Scheduler, flight: Flight, result: Result) -> None:
     """Applies the result of the oldest step in flight, then lets go of the memory that waited for it."""
-    if not (flight.revoked or result.revoked):
+    if result.failed:
+        _failed(core, flight)
+    elif not (flight.revoked or result.revoked):
         if result.reached is None:
             _complete(core, flight)
         else:
@@ -58,6 +60,13 @@ def _complete_slab(core: Scheduler, seq: Sequence, slab: Slab, step: int) -> Non
         else:
             seq.settled_open = Open(slab.start, slab.tokens, slab.bottom)
     core.refresh(seq)
+
+
+def _failed(core: Scheduler, flight: Flight) -> None:
+    for seq in flight.seqs:
+        if seq.finish is None and flight.step >= seq.void_from:
+            seq.in_flight -= 1
+            core.finish(seq, Finish.ERROR)
 
 
 def _sampled(core: Scheduler, seq: Sequence, count: int) -> None:

@@ -30,6 +30,7 @@ class VirtualSource:
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.now: Nanoseconds = 0
         self.executor: Timed | None = None
+        self.refusals: list[tuple[int, str]] = []
         self._heap: list[tuple[Nanoseconds, int, Event]] = []
         self._count = 0
         for event in events:
@@ -53,6 +54,9 @@ class VirtualSource:
             assert self.executor is not None
             return [self.executor.land(self.now)]
         return [Timer(self.now)]
+
+    def refused(self, request: int, reason: str) -> None:
+        self.refusals.append((request, reason))
 
     def _due(self) -> list[Event]:
         events = []

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from doubletime.core.rng import Purpose, uniform
 from doubletime.decoding.sampling import Sampling
+from doubletime.decoding.sampling_draw import draw
 
 
 class Draw(NamedTuple):
@@ -33,46 +33,13 @@ def sample(logits: Tensor, samplings: Sequence[Sampling], positions: Sequence[in
 def _tokens(logits: Tensor, samplings: Sequence[Sampling], positions: Sequence[int]) -> list[int]:
     random = [row for row, sampling in enumerate(samplings) if not sampling.greedy]
     if len(random) == len(samplings):
-        return _random(logits, samplings, positions)
+        return draw(logits, samplings, positions)
     tokens: list[int] = logits.argmax(-1).tolist()
     if random:
-        drawn = _random(logits[random], [samplings[row] for row in random], [positions[row] for row in random])
+        drawn = draw(logits[random], [samplings[row] for row in random], [positions[row] for row in random])
         for row, token in zip(random, drawn, strict=True):
             tokens[row] = token
     return tokens
-
-
-def _random(logits: Tensor, samplings: Sequence[Sampling], positions: Sequence[int]) -> list[int]:
-    """Inverts the distribution function over tokens sorted by probability, then id, at each row's uniform number."""
-    values, ids = logits.sort(dim=-1, descending=True, stable=True)
-    cumulative = _filtered(values, samplings).cumsum(-1)
-    uniforms = [
-        uniform(sampling.seed, sampling.choice, position, Purpose.SAMPLE)
-        for sampling, position in zip(samplings, positions, strict=True)
-    ]
-    targets = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)[:, None] * cumulative[:, -1:]
-    places = torch.searchsorted(cumulative, targets, right=True).clamp_(max=logits.shape[-1] - 1)
-    tokens: list[int] = ids.gather(-1, places)[:, 0].tolist()
-    return tokens
-
-
-def _filtered(values: Tensor, samplings: Sequence[Sampling]) -> Tensor:
-    """Probabilities in float64 of descending logits, after temperature, then top-k, then top-p; not normalised."""
-    temperature = _column(values, [sampling.temperature for sampling in samplings])
-    probabilities = ((values.double() - values[:, :1]) / temperature).softmax(-1)
-    most = values.shape[-1]
-    top_k = _column(values, [sampling.top_k if sampling.top_k > 0 else most for sampling in samplings])
-    probabilities = probabilities.masked_fill_(torch.arange(most, device=values.device) >= top_k, 0.0)
-    if all(sampling.top_p == 1 for sampling in samplings):
-        return probabilities
-    before = probabilities.cumsum(-1) - probabilities
-    nucleus = _column(values, [sampling.top_p for sampling in samplings]) * probabilities.sum(-1, keepdim=True)
-    full = _column(values, [float(sampling.top_p == 1) for sampling in samplings]).bool()
-    return probabilities.masked_fill_((before >= nucleus) & ~full, 0.0)
-
-
-def _column(like: Tensor, values: Sequence[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64, device=like.device)[:, None]
 
 
 def _add_logprobs(draws: list[Draw], logits: Tensor, samplings: Sequence[Sampling], asked: list[int]) -> None:

@@ -84,7 +84,7 @@ class ScriptedExecutor:
         else:
             self.ends_at = None
         rows = () if revoked or reached is not None else self._rows(plan)
-        return Result(now, plan.step, now - began, reached, revoked, rows)
+        return Result(now, plan.step, now - began, reached, revoked, rows=rows)
 
     def _revoked(self, plan: Plan) -> bool:
         return plan.generation < self._stopped

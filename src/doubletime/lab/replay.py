@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from doubletime.core.events import Arrive, Cancel, Event, Result
-from doubletime.core.log import BadLog, Header, LoggedPlan, LogWriter, read_log
+from doubletime.core.log import BadLog, Header, LoggedEnd, LoggedEvent, LoggedPlan, LogWriter, read_log
 from doubletime.core.plan import Plan
 from doubletime.core.scheduler import Scheduler
 from doubletime.policies import load
@@ -31,6 +31,7 @@ class ReplayReport:
     cancels: int = 0
     finishes: int = 0
     stopped_steps: int = 0
+    complete: bool = False  # False: the recording was cut short
 
 
 class _Replayer:
@@ -47,7 +48,7 @@ class _Replayer:
         if plan != recorded.plan:
             raise ReplayMismatch(f"step {recorded.plan.step} differs: {_difference(recorded.plan, plan)}")
         self._writer.plan(self._scheduler, plan)
-        self._check_digest(recorded)
+        self._check_digest(recorded.digest)
         report = self.report
         report.steps += 1
         report.idle_steps += plan.idle
@@ -68,14 +69,19 @@ class _Replayer:
             report.finishes += sum(row.finish is not None for row in event.rows)
             report.stopped_steps += event.reached is not None
 
-    def _check_digest(self, recorded: LoggedPlan) -> None:
+    def end(self, recorded: LoggedEnd) -> None:
+        self._writer.close()
+        self._check_digest(recorded.digest)
+        self.report.complete = True
+
+    def _check_digest(self, recorded: str) -> None:
         self._writer.flush()
-        digest = self._lines.pop().rsplit('"', 2)[1]
+        digest = "".join(self._lines).rsplit('"', 2)[1]
         self._lines.clear()
-        if digest != recorded.digest:
+        if digest != recorded:
             raise ReplayMismatch(
-                f"step {recorded.plan.step}: what led to it is not what was recorded (digest {digest}, recorded "
-                f"{recorded.digest}): an event, a duration, a seed or the header was altered"
+                f"what led to step {self._scheduler.step} is not what was recorded (digest {digest}, recorded "
+                f"{recorded}): an event, a duration, a seed or the header was altered"
             )
 
 
@@ -91,8 +97,10 @@ def replay(lines: Iterable[str], progress: Callable[[int], object] | None = None
             replayer.plan(item)
             if progress:
                 progress(item.plan.step)
-        elif not isinstance(item, Header):
+        elif isinstance(item, LoggedEvent):
             replayer.event(item.step, item.event)
+        elif isinstance(item, LoggedEnd):
+            replayer.end(item)
     return replayer.report
 
 

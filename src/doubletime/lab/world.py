@@ -34,7 +34,6 @@ class Text:
     prompt: list[int]
     end_token: int
     sampled: int = 0  # results seen
-    finish: Finish | None = None
     told_keys: int = 0
     final: bool = True
     _chain: list[int] = field(default_factory=list)
@@ -228,15 +227,8 @@ class World:
 
     def check(self) -> None:
         """Everything that must hold between turns."""
-        self._note_finished()
         self._check_states()
         self._check_blocks()
-
-    def _note_finished(self) -> None:
-        refused = {request for request, _ in self.scheduler.refused}
-        for seq_id, text in self.texts.items():
-            if text.finish is None and text.request.id in refused:
-                text.finish = Finish.ERROR
 
     def _check_states(self) -> None:
         core = self.scheduler

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doubletime.models.checkpoint import BadCheckpoint, load_checkpoint
-from doubletime.models.load import load_model, locate
+from doubletime.models.load import load_model
 from doubletime.models.model import Model
 from doubletime.models.random_weights import random_model
 from doubletime.models.state import Context, Operator, State, join
@@ -17,6 +17,5 @@ __all__ = [
     "join",
     "load_checkpoint",
     "load_model",
-    "locate",
     "random_model",
 ]

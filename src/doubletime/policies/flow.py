@@ -7,6 +7,7 @@ served in order of deadline, and batching follows our reading (extend the head w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from doubletime.core.default import STEADY_STEPS
@@ -42,6 +43,11 @@ class Flow(Policy):
 
     def key(self, seq: SequenceView) -> tuple[bool, Nanoseconds]:
         return (seq.id in self._sunk, self.deadline(seq))
+
+    def victim(self, step: StepView, need: SequenceView, running: Iterable[SequenceView]) -> SequenceView | None:
+        """By the same order as service: were it another, two sequences could take memory from each other forever."""
+        worst = max(running, key=lambda seq: self._rank(seq, step.now), default=need)
+        return worst if self._rank(worst, step.now) > self._rank(need, step.now) else None
 
     def compose(self, step: StepView) -> None:
         step.decode_all()
@@ -90,7 +96,8 @@ class Flow(Policy):
     def _choose(self, step: StepView) -> list[SequenceView]:
         """The most urgent prefill, and those that can join it without anybody becoming late."""
         ranked = sorted(self._candidates(step), key=lambda seq: self._rank(seq, step.now))
-        chosen, work, tokens = [], step.work, 0
+        chosen: list[SequenceView] = []
+        work, tokens = step.work, 0
         for seq in ranked:
             work, tokens = work + self._work(seq), tokens + seq.todo
             if chosen and not (tokens <= self.batch and self._in_time([*chosen, seq], work, step.now)):

@@ -59,7 +59,8 @@ class Layered(Policy):
         self, step: StepView, candidates: Iterable[SequenceView], chosen: int
     ) -> list[tuple[SequenceView, int]]:
         """Candidates in order, with the tokens that each may take, until batch, rows or seats are full."""
-        left, batch = min(self.batch, step.rows) - chosen, []
+        batch: list[tuple[SequenceView, int]] = []
+        left = min(self.batch, step.rows) - chosen
         for seq in candidates:
             if left <= 0 or (not seq.seated and len(batch) >= step.seats):
                 break
