@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 1 if it failed, 2 if the command line is wrong, 130 if interrupted."""
+    """Runs one command. The exit status: 0, 1 if it failed, 2 if the command line is wrong, 130 if interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(arguments[0] if arguments else "")
     args = parser.parse_args(arguments)

@@ -193,7 +193,8 @@ def _add(output: CompletionOutput, update: Update) -> None:
     output.text += update.text
     output.token_ids += update.tokens
     for token, (logprob, top) in zip(update.tokens, update.logprobs, strict=False):
-        assert output.logprobs is not None and output.cumulative_logprob is not None
+        assert output.logprobs is not None
+        assert output.cumulative_logprob is not None
         output.cumulative_logprob += logprob
         output.logprobs.append({token: Logprob(logprob)} | {other: Logprob(value) for other, value in top})
     if update.finish is not None:

@@ -35,6 +35,8 @@ class Progress:
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0], steps)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()

@@ -79,20 +79,20 @@ class EngineMachine(RuleBasedStateMachine):
     def append(self, data: st.DataObject, tokens: list[int], final: bool) -> None:
         self.world.append(data.draw(st.sampled_from(self.world.open_prompts())), tokens, final=final)
 
-    @precondition(lambda self: self.world.scheduler.sequences)
+    @precondition(lambda self: self.world.scheduler.roster.sequences)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        self.world.cancel(data.draw(st.sampled_from(sorted(self.world.scheduler.requests))))
+        self.world.cancel(data.draw(st.sampled_from(sorted(self.world.scheduler.roster.requests))))
 
-    @precondition(lambda self: self.world.scheduler.sequences)
+    @precondition(lambda self: self.world.scheduler.roster.sequences)
     @rule(data=st.data())
     def ready(self, data: st.DataObject) -> None:
-        self.world.ready(data.draw(st.sampled_from(sorted(self.world.scheduler.sequences))))
+        self.world.ready(data.draw(st.sampled_from(sorted(self.world.scheduler.roster.sequences))))
 
-    @precondition(lambda self: any(seq.request.n == 1 for seq in self.world.scheduler.sequences.values()))
+    @precondition(lambda self: any(seq.request.n == 1 for seq in self.world.scheduler.roster.sequences.values()))
     @rule(data=st.data(), length=st.integers(0, 30))
     def truncate(self, data: st.DataObject, length: int) -> None:
-        alone = [seq.id for seq in self.world.scheduler.sequences.values() if seq.request.n == 1]
+        alone = [seq.id for seq in self.world.scheduler.roster.sequences.values() if seq.request.n == 1]
         self.world.truncate(data.draw(st.sampled_from(alone)), length)
 
     @rule(turns=st.integers(1, 12))

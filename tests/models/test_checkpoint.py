@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from doubletime.models import BadCheckpoint, load_checkpoint, load_model
-from doubletime.shapes.locate import locate
 from doubletime.shapes import PUBLISHED, UnsupportedModel
+from doubletime.shapes.locate import locate
 from tests.checkpoints import checkpoint, make_checkpoint
 
 SINGLE = "model.safetensors"

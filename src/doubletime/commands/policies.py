@@ -9,7 +9,9 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--check", metavar="POLICY", help="run the conformance suite on a policy (a name or a .py file)")
+    parser.add_argument(
+        "--check", metavar="POLICY", help="run the conformance suite on a policy (a name or a .py file)"
+    )
     parser.add_argument("--worlds", type=int, default=200, metavar="N", help="random runs of --check (default: 200)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")

@@ -9,7 +9,7 @@ from doubletime.core.plan import Copy, Plan, Preemption, TableChange
 from doubletime.core.policy import Work
 from doubletime.core.sequence import Sequence
 from doubletime.core.step import Staged, Step
-from doubletime.core.vocabulary import Fate, Open, Slab
+from doubletime.core.vocabulary import Open, Slab
 
 if TYPE_CHECKING:
     from doubletime.core.scheduler import Scheduler
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan, Flight | None]:
     """Preempt, seat, allocate, advance; then the plan. The flight is None when the plan is idle."""
     for seq_id, fate in step.preempted.items():
-        core.preempt(core.sequences[seq_id], fate)
+        core.roster.preempt(core.roster.sequences[seq_id], fate)
     for seq_id, until in step.pins.items():
-        core.sequences[seq_id].pin_until = until
+        core.roster.sequences[seq_id].pin_until = until
     staged = list(step.grants.values())
     for grant in staged:
         _seat(core, grant)
@@ -35,7 +35,7 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
     for seq, slab in slabs:
         _advance(core, seq, slab, step.index)
     for grant in staged:
-        core.refresh(grant.seq)
+        core.roster.refresh(grant.seq)
     carried_out = bool(decodes or slabs)  # an idle plan reaches no executor: what it should forget waits
     plan = Plan(
         step=step.index,
@@ -47,9 +47,9 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
         depth=step.depth.total,
         tables=tuple(tables),
         copies=tuple(copies),
-        frees=core.take_freed() if carried_out else (),
-        drops=core.take_drops() if carried_out else (),
-        ends=core.take_ends() if carried_out else (),
+        frees=core.memory.take_freed() if carried_out else (),
+        drops=_take(core.roster.drops) if carried_out else (),
+        ends=_take(core.roster.ends) if carried_out else (),
         preempted=tuple(Preemption(seq, fate) for seq, fate in step.preempted.items()),
         wake=step.wake,
         denied=tuple(step.denied.values()),
@@ -58,6 +58,13 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
         fault=fault,
     )
     return plan, Flight(plan, step.now, work, decodes, slabs) if carried_out else None
+
+
+def _take(ids: list[int]) -> tuple[int, ...]:
+    """Empties the list; each id once, in order."""
+    taken = tuple(dict.fromkeys(ids))
+    ids.clear()
+    return taken
 
 
 def _is_decode(grant: Staged) -> bool:
@@ -73,7 +80,7 @@ def _seat(core: Scheduler, grant: Staged) -> None:
     if grant.hit is not None and grant.hit.tokens:
         core.memory.seat_hit(seq, grant.hit)
         seq.hit_tokens = grant.hit.tokens
-    core.seat(seq)
+    core.roster.seat(seq)
 
 
 def _provide(core: Scheduler, grant: Staged, tables: list[TableChange], copies: list[Copy]) -> None:
@@ -102,17 +109,17 @@ def _advance_decodes(core: Scheduler, decodes: tuple[Sequence, ...], step: int) 
         seq.in_flight += 1
         seq.last_step = step
         if seq.computed >= seq.prompt + seq.request.limit - 1 or seq.request.serial:
-            core.refresh(seq)
+            core.roster.refresh(seq)
     return tuple(starts)
 
 
 def _advance(core: Scheduler, seq: Sequence, slab: Slab, step: int) -> None:
     if seq.first_slab is None:
         seq.first_slab = core.now
-    core.open_rows -= seq.open.tokens if seq.open else 0
+    core.roster.open_rows -= seq.open.tokens if seq.open else 0
     if slab.bottom < core.limits.depth.total:
         seq.open = Open(slab.start, slab.tokens, slab.bottom)
-        core.open_rows += slab.tokens
+        core.roster.open_rows += slab.tokens
     else:
         seq.open = None
         seq.computed = slab.end

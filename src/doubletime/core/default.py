@@ -31,7 +31,7 @@ def latest(running: Iterable[SequenceView], need: SequenceView) -> SequenceView 
 
 
 def fill(step: StepView, tokens: int | None, *, reserve: bool = False) -> None:
-    """Gives up to `tokens` prefill tokens (None: no limit) to started prefills, then to arrivals until one is refused."""
+    """Gives up to `tokens` prefill tokens (None: no limit) to started prefills, then to arrivals until one fails."""
     left = step.rows if tokens is None else tokens
     for seq in step.prefills():
         if left <= 0:

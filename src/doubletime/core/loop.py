@@ -87,7 +87,7 @@ class Engine:
     def _fill(self) -> None:
         """Plans and dispatches until enough steps are in flight or there is nothing to do."""
         self._wake = None
-        while len(self.scheduler.flights) < self.in_flight:
+        while self.scheduler.in_flight < self.in_flight:
             plan = self._plan()
             if plan.idle:
                 self._wake = plan.wake

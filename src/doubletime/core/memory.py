@@ -1,7 +1,7 @@
 """KV memory of one engine: a pool per group, block lists of sequences, and the prefix index across groups.
 
 Who may do what: `match` and `missing` only look. `seat_hit`, `extend` and `make_writable` take blocks that the step
-has counted before. `tend` publishes full blocks and frees those that left a window, after results. `release` gives back.
+has counted before. `tend` publishes full blocks and frees those that left a window. `release` gives back.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from math import lcm
 from typing import NamedTuple
 
 from doubletime.core.blocks import BlockPool, Rank
-from doubletime.core.events import Request
 from doubletime.core.plan import Copy
 from doubletime.core.sequence import NEVER, Sequence
 from doubletime.core.vocabulary import GroupKind, KVGroup, Limits
@@ -51,14 +50,14 @@ class Memory:
 
     # ---- what a request needs
 
-    def cannot_fit(self, request: Request) -> str | None:
-        """Why the request could not even run alone, or None."""
-        longest = request.prompt + request.limit - 1  # the last sampled token needs no KV
+    def cannot_fit(self, prompt: int, limit: int) -> str | None:
+        """Why a sequence could not even run alone, or None."""
+        longest = prompt + limit - 1  # the last sampled token needs no KV
         for g, (group, pool) in enumerate(zip(self.groups, self.pools, strict=True)):
             need = live_blocks(group, longest)
             if need > pool.count:
                 return (
-                    f"{request.prompt} prompt + {request.limit} output tokens need {need} KV blocks "
+                    f"{prompt} prompt + {limit} output tokens need {need} KV blocks "
                     f"of {group.block_tokens} tokens in group {g}; there are {pool.count}"
                 )
         return None
@@ -107,7 +106,7 @@ class Memory:
         return self._hit(seq, tokens) if tokens else self._no_hit
 
     def _leading_blocks(self, seq: Sequence, most: int) -> tuple[int, ...]:
-        """Per prefix group how many leading blocks are cached; goes on from the last answer while nothing was removed."""
+        """Per prefix group how many leading blocks are cached; goes on from the last answer if nothing was removed."""
         removals = sum(self.pools[g].removals for g in self._prefix_groups)
         known = seq.match_memo[1] if seq.match_memo[0] == removals else (0,) * len(self._prefix_groups)
         counts = tuple(self._count(seq, g, most, start) for g, start in zip(self._prefix_groups, known, strict=True))
@@ -149,9 +148,7 @@ class Memory:
         blocks = []
         for g, group in enumerate(self.groups):
             first, size, index = self._first(g, tokens), group.block_tokens, self.pools[g].index
-            blocks.append(
-                tuple(-1 if i < first else index[block_key(seq, size, i)] for i in range(tokens // size))
-            )
+            blocks.append(tuple(-1 if i < first else index[block_key(seq, size, i)] for i in range(tokens // size)))
         return Hit(tokens, tuple(blocks))
 
     # ---- taking and giving back
@@ -271,6 +268,10 @@ class Memory:
         """Counts blocks that return when a step in flight ends (+1: they wait from now on, -1: no longer)."""
         for g, table in enumerate(detached.tables):
             self.limbo[g] += sign * sum(block >= 0 for block in table)
+
+    def take_freed(self) -> tuple[tuple[int, int], ...]:
+        """(group, block) of those that went free since the last call."""
+        return tuple((g, block) for g, pool in enumerate(self.pools) for block in pool.take_freed())
 
     def drop_cache(self) -> None:
         """Frees all that no sequence holds."""

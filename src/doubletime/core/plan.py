@@ -106,9 +106,7 @@ def _lists(value: Any) -> Any:
     return [list(row) for row in value]
 
 
-_DEFAULTS: dict[str, Any] = {
-    name: getattr(field, "default", None) for name, field in Plan.__dataclass_fields__.items()
-}
+_DEFAULTS: dict[str, Any] = {name: getattr(field, "default", None) for name, field in Plan.__dataclass_fields__.items()}
 _ENCODE: dict[str, Any] = {
     "decode_seqs": list,
     "decode_starts": list,

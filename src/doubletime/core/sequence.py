@@ -17,10 +17,10 @@ class Sequence:
     """
 
     __slots__ = (
-        "admitted", "announced", "arrived", "busy", "choice", "computed", "done", "final", "finish", "first", "first_slab",
-        "fresh_from", "hit_tokens", "id", "in_flight", "keys", "last", "last_step", "match_memo", "open", "output", "parked",
-        "pending", "pin_until", "preemptions", "prompt", "published", "recomputed", "request", "room", "settled_open",
-        "state", "tables", "tend_at", "void_from",
+        "admitted", "announced", "arrived", "busy", "choice", "computed", "done", "final", "finish", "first",
+        "first_slab", "fresh_from", "hit_tokens", "id", "in_flight", "keys", "last", "last_step", "match_memo",
+        "open", "output", "parked", "pending", "pin_until", "preemptions", "prompt", "published", "recomputed",
+        "request", "room", "settled_open", "state", "tables", "tend_at", "void_from",
     )  # fmt: skip
 
     def __init__(self, seq_id: int, request: Request, arrived: Nanoseconds, groups: int) -> None:

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from doubletime.core.scheduler import Scheduler
 
 
-def settle(core: Scheduler, flight: Flight, result: Result) -> None:
-    """Applies the result of the oldest step in flight, then lets go of the memory that waited for it."""
+def settle(core: Scheduler, flight: Flight, result: Result) -> bool:
+    """Applies the result of the oldest step in flight, then lets go of the memory that waited for it.
+
+    Returns whether it finished a sequence.
+    """
+    living = len(core.roster.sequences)
     if result.failed:
         _failed(core, flight)
     elif not (flight.revoked or result.revoked):
@@ -24,8 +28,10 @@ def settle(core: Scheduler, flight: Flight, result: Result) -> None:
             _stopped(core, flight, result.reached)
         for row in result.rows:
             _special(core, row, flight.step)
-    for detached in flight.limbo:
-        core.let_go(detached)
+        if result.reached is None:
+            _finish_exhausted(core, flight)
+    core.roster.let_go(flight)
+    return len(core.roster.sequences) < living
 
 
 def _complete(core: Scheduler, flight: Flight) -> None:
@@ -42,7 +48,7 @@ def _complete(core: Scheduler, flight: Flight) -> None:
             if seq.done >= seq.tend_at:
                 core.memory.tend(seq)
         if seq.request.serial or seq.output >= seq.request.limit:
-            core.refresh(seq)
+            core.roster.refresh(seq)
     for seq, slab in flight.slabs:
         _complete_slab(core, seq, slab, step)
 
@@ -55,18 +61,18 @@ def _complete_slab(core: Scheduler, seq: Sequence, slab: Slab, step: int) -> Non
     if step >= seq.fresh_from:
         if slab.bottom == core.limits.depth.total:
             seq.done, seq.settled_open = slab.end, None
-            core.fork_siblings(seq)
+            core.roster.fork_siblings(seq)
             core.memory.tend(seq)
         else:
             seq.settled_open = Open(slab.start, slab.tokens, slab.bottom)
-    core.refresh(seq)
+    core.roster.refresh(seq)
 
 
 def _failed(core: Scheduler, flight: Flight) -> None:
     for seq in flight.seqs:
         if seq.finish is None and flight.step >= seq.void_from:
             seq.in_flight -= 1
-            core.finish(seq, Finish.ERROR)
+            core.roster.finish(seq, Finish.ERROR)
 
 
 def _sampled(core: Scheduler, seq: Sequence, count: int) -> None:
@@ -89,28 +95,28 @@ def _stopped(core: Scheduler, flight: Flight, reached: int) -> None:
             _complete_slab(core, seq, slab, flight.step)
         elif flight.step >= seq.fresh_from and slab.top < reached:
             seq.settled_open = Open(slab.start, slab.tokens, reached)
-    for later in core.flights:
+    for later in core.roster.flights:
         later.revoked = True
         for seq in later.seqs:
-            core.take_back(seq)
+            core.roster.take_back(seq)
     for seq in flight.seqs:
-        core.take_back(seq)
+        core.roster.take_back(seq)
 
 
 def _special(core: Scheduler, row: Row, step: int) -> None:
     """New block keys and finishes. Rows of sequences that are gone, or were truncated since, are void."""
-    seq = core.sequences.get(row.seq)
+    seq = core.roster.sequences.get(row.seq)
     if seq is None or seq.state is State.FINISHED or step < seq.void_from:
         return
     if row.keys:
         seq.keys.extend(row.keys)
         core.memory.tend(seq)
     if row.finish is not None:
-        core.finish(seq, row.finish)
+        core.roster.finish(seq, row.finish)
 
 
-def finish_exhausted(core: Scheduler, flight: Flight) -> None:
+def _finish_exhausted(core: Scheduler, flight: Flight) -> None:
     """A sequence that has all the output it may have has ended, whether or not its row said so."""
     for seq in flight.seqs:
         if seq.finish is None and seq.output >= seq.request.limit:
-            core.finish(seq, Finish.LENGTH)
+            core.roster.finish(seq, Finish.LENGTH)

@@ -35,7 +35,7 @@ class StagedMemory:
         return not any((g, block) in self._claimed for g, blocks in enumerate(hit.blocks) for block in blocks)
 
     def take(self, seq: Sequence, need: list[int], hit: Hit | None) -> bool:
-        """Counts `need[g]` new blocks, copies on write, and cached blocks that a hit locks; False if there are too few."""
+        """Counts `need[g]` new blocks, copies on write, and what a hit locks; False if there are too few."""
         if not self._enough(need):
             return False
         plain = [count + copy for count, copy in zip(need, self._copies(seq), strict=True)] if not hit else list(need)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doubletime.core.memory import Hit
@@ -34,15 +34,15 @@ class Step:
 
     def __init__(self, scheduler: Scheduler, stack: Stack) -> None:
         limits = scheduler.limits
-        self._core = scheduler
+        self._roster = scheduler.roster
         self._stack = stack
         self._memory = StagedMemory(scheduler.memory)
         self.now: Nanoseconds = scheduler.now
         self.index = scheduler.step
         self.depth: DepthMap = limits.depth
         self.rows = limits.max_rows
-        self.seats = limits.max_seats - len(scheduler.running)
-        self.open_rows = limits.max_open_rows - scheduler.open_rows
+        self.seats = limits.max_seats - len(scheduler.roster.running)
+        self.open_rows = limits.max_open_rows - scheduler.roster.open_rows
         self.decodes: dict[int, Sequence] = {}
         self.grants: dict[int, Staged] = {}
         self.preempted: dict[int, Fate] = {}
@@ -65,20 +65,20 @@ class Step:
         return sum(sizes, Work(decodes=len(self.decodes), decode_context=contexts))
 
     def running(self) -> Iterator[Sequence]:
-        return (seq for seq in list(self._core.running.values()) if seq.runnable and self._untouched(seq))
+        return (seq for seq in list(self._roster.running.values()) if seq.runnable and self._untouched(seq))
 
     def prefills(self) -> Iterator[Sequence]:
-        return (seq for seq in list(self._core.prefilling.values()) if seq.runnable and self._untouched(seq))
+        return (seq for seq in list(self._roster.prefilling.values()) if seq.runnable and self._untouched(seq))
 
     def decoding(self) -> int:
-        return sum(self._untouched(seq) for seq in self._core.decoding.values())
+        return sum(self._untouched(seq) for seq in self._roster.decoding.values())
 
     def waiting(self) -> Iterator[Sequence]:
-        return (seq for seq in self._core.waiting if self._untouched(seq))
+        return (seq for seq in self._roster.waiting if self._untouched(seq))
 
     def hit(self, seq: SequenceView) -> int:
         own = self._own(seq)
-        return self._core.memory.match(own).tokens if own.state is State.WAITING else own.computed
+        return self._roster.memory.match(own).tokens if own.state is State.WAITING else own.computed
 
     # ---- asking
 
@@ -105,7 +105,7 @@ class Step:
     def decode_all(self, except_: Iterable[SequenceView] = ()) -> int:
         """The fast path takes sequences that need nothing but a row; the others insist one by one, oldest first."""
         before = self.rows
-        candidates: Iterable[Sequence] = self._core.decoding.values()
+        candidates: Iterable[Sequence] = self._roster.decoding.values()
         skip = {seq.id for seq in except_}
         if skip or self.grants or self.preempted or self.decodes:
             candidates = [seq for seq in candidates if seq.id not in skip and self._untouched(seq)]
@@ -151,12 +151,12 @@ class Step:
         self.notes[seq.id] = text
 
     def rekey(self, seq: SequenceView) -> None:
-        self._core.waiting.rekey(self._own(seq))
+        self._roster.waiting.rekey(self._own(seq))
 
     # ---- checking
 
     def _own(self, seq: SequenceView) -> Sequence:
-        own = self._core.sequences.get(seq.id)
+        own = self._roster.sequences.get(seq.id)
         if own is None:
             raise ValueError(f"sequence {seq.id} is gone; a policy must forget a sequence when it has left")
         return own
@@ -182,7 +182,7 @@ class Step:
             return Grant(0, Why.ROWS)
         if new_seat and self._stack.admits and not self._stack.admission.admit(self, seq):
             return Grant(0, Why.ADMIT)
-        hit = self._core.memory.match(seq) if seq.state is State.WAITING else None
+        hit = self._roster.memory.match(seq) if seq.state is State.WAITING else None
         slab, why = self._cut(seq, hit, tokens, bottom)
         if slab is None:
             return Grant(0, why)
@@ -205,7 +205,7 @@ class Step:
         return Slab(seq.id, start, take, top, bottom, samples), why
 
     def _clip(self, seq: Sequence, start: int, want: int) -> tuple[int, Why]:
-        memory = self._core.memory
+        memory = self._roster.memory
         window_end = memory.most_at_once(memory.first_live(seq.done if seq.computed else start))
         if window_end - start < min(want, self.rows):
             return window_end - start, Why.GRAIN
@@ -214,7 +214,7 @@ class Step:
     def _take(self, staged: Staged, why: Why, reserve: bool) -> Grant:
         seq, slab = staged.seq, staged.slab
         held = [len(blocks) for blocks in (staged.hit.blocks if staged.hit else seq.tables)]
-        staged.need = self._core.memory.missing(held, slab.end, seq.length if reserve else 0)
+        staged.need = self._roster.memory.missing(held, slab.end, seq.length if reserve else 0)
         if not self._memory.usable(staged.hit):
             return Grant(0, Why.BUSY)
         while not self._memory.take(seq, staged.need, staged.hit):
@@ -230,7 +230,7 @@ class Step:
     # ---- making way
 
     def _make_way(self, need: Sequence) -> bool:
-        candidates = (seq for seq in self._core.running.values() if seq is not need and seq.id not in self.preempted)
+        candidates = (seq for seq in self._roster.running.values() if seq is not need and seq.id not in self.preempted)
         victim = self._stack.victims.victim(self, need, candidates)
         if victim is None or victim.id == need.id:
             return False
@@ -239,8 +239,8 @@ class Step:
 
     def _reclaim_held(self, need: Sequence) -> bool:
         """Held memory is a wish: the newest held sequence loses its KV before anybody is refused a block."""
-        held = [seq for seq in self._core.held.values() if seq is not need and seq.id not in self.grants]
-        held += [self._core.sequences[i] for i, fate in self.preempted.items() if fate is Fate.HOLD]
+        held = [seq for seq in self._roster.held.values() if seq is not need and seq.id not in self.grants]
+        held += [self._roster.sequences[i] for i, fate in self.preempted.items() if fate is Fate.HOLD]
         held = [seq for seq in held if self.preempted.get(seq.id) is not Fate.RECOMPUTE]
         if not held or self._memory.wait_is_enough:
             return False
@@ -265,7 +265,7 @@ class Step:
         self._memory.undo(seq, staged.hit)
 
     def _is_decode(self, slab: Slab) -> bool:
-        return slab.tokens == 1 and slab.samples == 1 and self._core.sequences[slab.seq].decoding
+        return slab.tokens == 1 and slab.samples == 1 and self._roster.sequences[slab.seq].decoding
 
 
 def size_of(slab: Slab, is_decode: bool, depth: int) -> Work:
@@ -274,12 +274,3 @@ def size_of(slab: Slab, is_decode: bool, depth: int) -> Work:
         return Work(decodes=1, decode_context=slab.start)
     tokens = slab.tokens * (slab.bottom - slab.top) / depth
     return Work(prefill_tokens=tokens, prefill_context=tokens * (slab.start + slab.tokens / 2))
-
-
-def scaled(work: Work, share: float) -> Work:
-    """The part of a step's work that was done when it was stopped."""
-    return replace(
-        work,
-        prefill_tokens=work.prefill_tokens * share,
-        prefill_context=work.prefill_context * share,
-    )

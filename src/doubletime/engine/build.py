@@ -100,7 +100,8 @@ def _about(config: EngineConfig, model: Model) -> dict[str, Any]:
 def _recorder(config: EngineConfig, header: Header, stack: ExitStack) -> LogWriter | None:
     if config.record is None:
         return None
-    file = stack.enter_context(Path(config.record).open("w", encoding="utf-8"))
+    file = Path(config.record).open("w", encoding="utf-8")  # noqa: SIM115, the stack closes it
+    stack.callback(file.close)
     writer = LogWriter(header, file.write)
     stack.callback(writer.close)
     return writer

@@ -1,4 +1,4 @@
-"""A device without arithmetic: it keeps what each KV slot holds, and objects when a slab would read or write wrongly."""
+"""A device without arithmetic: it keeps what each KV slot holds, and objects to a wrong read or write."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class _Replayer:
 
     def event(self, step: int, event: Event) -> None:
         if step != self._scheduler.step:
-            raise ReplayMismatch(f"an event of step {step} stands before step {self._scheduler.step}: lines are missing")
+            raise ReplayMismatch(
+                f"an event of step {step} stands before step {self._scheduler.step}: lines are missing"
+            )
         self._writer.event(step, event)
         self._scheduler.apply(event)
         report = self.report

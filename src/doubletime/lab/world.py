@@ -112,9 +112,7 @@ class World:
         self.scheduler = Scheduler(limits, policies)
         device = Device(limits, lambda seq, end: self.texts[seq].content(end))
         self.executor = ScriptedExecutor(limits, self.source, duration, self._rows, device)
-        self.engine = Engine(
-            self.scheduler, self.executor, self.source, in_flight=in_flight, recorder=self.tape
-        )
+        self.engine = Engine(self.scheduler, self.executor, self.source, in_flight=in_flight, recorder=self.tape)
         self._next_id = 0
 
     # ---- what happens
@@ -178,7 +176,7 @@ class World:
 
     def open_prompts(self) -> list[int]:
         """Living sequences whose prompt may still grow."""
-        return [seq for seq in self.scheduler.sequences if not self.texts[seq].final]
+        return [seq for seq in self.scheduler.roster.sequences if not self.texts[seq].final]
 
     def turn(self) -> bool:
         """One turn of the engine, and all invariants. False when nothing will happen any more."""
@@ -194,12 +192,12 @@ class World:
                 if not self.turn():
                     break
         else:
-            raise AssertionError(f"no end after {most_turns} turns: {list(self.scheduler.sequences.values())}")
-        assert not self.scheduler.sequences, f"left over: {list(self.scheduler.sequences.values())}"
+            raise AssertionError(f"no end after {most_turns} turns: {list(self.scheduler.roster.sequences.values())}")
+        assert not self.scheduler.roster.sequences, f"left over: {list(self.scheduler.roster.sequences.values())}"
         self._check_empty()
 
     def _close_open(self) -> None:
-        for seq in list(self.scheduler.sequences.values()):
+        for seq in list(self.scheduler.roster.sequences.values()):
             if not self.texts[seq.id].final:
                 self.append(seq.id, [1], final=True)
             if seq.busy:
@@ -214,7 +212,7 @@ class World:
         return tuple(filter(None, (self._row(slab.seq, plan.step) for slab in plan.slabs if slab.samples)))
 
     def _row(self, seq_id: int, step: int) -> Row | None:
-        text, seq = self.texts[seq_id], self.scheduler.sequences.get(seq_id)
+        text, seq = self.texts[seq_id], self.scheduler.roster.sequences.get(seq_id)
         if seq is None or step < seq.void_from:
             return None
         text.sampled += 1
@@ -231,7 +229,7 @@ class World:
         self._check_blocks()
 
     def _check_states(self) -> None:
-        core = self.scheduler
+        core = self.scheduler.roster
         for seq in core.sequences.values():
             assert seq.computed <= seq.length and seq.done <= seq.known, seq
             assert (seq.id in core.running) == (seq.state is State.RUNNING), seq
@@ -247,7 +245,7 @@ class World:
 
     def _check_blocks(self) -> None:
         """References equal the block lists that name the block, and every block is accounted for."""
-        core = self.scheduler
+        core = self.scheduler.roster
         for g, pool in enumerate(core.memory.pools):
             lists = [seq.tables[g] for seq in core.sequences.values()]
             lists += [detached.tables[g] for flight in core.flights for detached in flight.limbo]
@@ -256,7 +254,8 @@ class World:
                 refs[block] += 1
             assert refs == pool.refs, f"group {g}: {refs} in lists, {pool.refs} counted"
             cached = sum(key is not None and count == 0 for key, count in zip(pool.key_of, refs, strict=True))
-            assert pool.idle == cached and pool.free + cached + sum(map(bool, refs)) == pool.count
+            assert pool.idle == cached
+            assert pool.free + cached + sum(map(bool, refs)) == pool.count
             assert all(pool.key_of[block] == key for key, block in pool.index.items())
             waiting = sum(b >= 0 for flight in core.flights for d in flight.limbo for b in d.tables[g])
             assert core.memory.limbo[g] == waiting
@@ -264,7 +263,8 @@ class World:
     def _check_empty(self) -> None:
         self.scheduler.memory.drop_cache()
         assert all(pool.free == pool.count for pool in self.scheduler.memory.pools), "a block is lost"
-        assert self.scheduler.open_rows == 0 and not self.scheduler.flights
+        assert self.scheduler.roster.open_rows == 0
+        assert not self.scheduler.in_flight
 
 
 def replay(world: World, policies: tuple[Policy, ...]) -> list[Plan]:

@@ -18,7 +18,7 @@ class UnknownPolicy(ValueError):
 
 
 def load(spec: str) -> tuple[Policy, ...]:
-    """Parts joined by '+', each `name` or `name:knob=value,knob=value` or the path of a file that defines one policy."""
+    """Parts joined by '+', each `name` or `name:knob=value,knob=value`; a name may be a file that defines one policy."""
     return tuple(_part(text.strip()) for text in spec.split("+"))
 
 
@@ -77,7 +77,8 @@ def _import_file(path: Path) -> Any:
     if not path.is_file():
         raise UnknownPolicy(f"there is no policy file {path}")
     spec = importlib.util.spec_from_file_location(f"doubletime_policy_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""First come, first served with one token budget a step: the order of vLLM V1 (Kwon et al., SOSP 2023, arXiv 2309.06180).
+"""First come, first served with one token budget a step: the order of vLLM V1 (Kwon et al., SOSP 2023).
 
 Running sequences come first, in order of admission, each with its decode or the next chunk of its prompt; what is
 left of the budget goes to the waiting in order of arrival, until one does not fit. Blocks grow by chunk. When a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
@@ -96,10 +97,8 @@ class EngineBridge:
 
     def shut_down(self) -> None:
         """Ends the engine process: gently, then not."""
-        try:
+        with contextlib.suppress(OSError):
             self._pipe.send(Close())
-        except OSError:
-            pass
         self._process.join(_GRACE)
         if self._process.is_alive():
             self._process.kill()

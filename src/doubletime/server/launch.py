@@ -31,12 +31,11 @@ def _serve(bridge: EngineBridge, config: EngineConfig, host: str, port: int, ser
     names = (served_name,) if served_name else _names(config)
     model = ServedModel(names, ready.max_model_len, ready.vocab_size, int(time.time()), tokenizer)
     example = curl(base_url(listening), names[0], "What does" if tokenizer else [1, 2, 3])
-    took = time.monotonic() - began
-    serve(
-        create_app(model, bridge),
-        listening,
-        f"ready in {took:.1f} s: {ready.summary}\nlistening on {base_url(listening)}/v1 as {names[0]!r}. Try:\n  {example}",
+    greeting = (
+        f"ready in {time.monotonic() - began:.1f} s: {ready.summary}\n"
+        f"listening on {base_url(listening)}/v1 as {names[0]!r}. Try:\n  {example}"
     )
+    serve(create_app(model, bridge), listening, greeting)
 
 
 def _names(config: EngineConfig) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A predictor of step time that learns from nothing but recorded results, so it is the same in real and virtual time."""
+"""A predictor of step time that learns only from recorded results, so it is the same in real and virtual time."""
 
 from __future__ import annotations
 
