@@ -28,6 +28,8 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
     copies: list[Copy] = []
     for grant in staged:
         _provide(core, grant, tables, copies)
+    for seq, need in step.growth():
+        _extend(core, seq, need, tables)
     work = step.work if core.stack.listens else Work()
     decodes = tuple(step.decodes.values()) + tuple(grant.seq for grant in staged if _is_decode(grant))
     slabs = tuple((grant.seq, grant.slab) for grant in staged if not _is_decode(grant))
@@ -98,6 +100,15 @@ def _provide(core: Scheduler, grant: Staged, tables: list[TableChange], copies: 
         if first < len(table):
             tables.append(TableChange(seq.id, g, first, tuple(table[first:])))
     seq.announced = True
+
+
+def _extend(core: Scheduler, seq: Sequence, need: list[int], tables: list[TableChange]) -> None:
+    """The next block of a sequence that only goes on."""
+    core.memory.extend(seq, need)
+    for g, count in enumerate(need):
+        if count:
+            table = seq.tables[g]
+            tables.append(TableChange(seq.id, g, len(table) - count, tuple(table[-count:])))
 
 
 def _advance_decodes(core: Scheduler, decodes: tuple[Sequence, ...], step: int) -> tuple[int, ...]:

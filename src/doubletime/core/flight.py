@@ -20,7 +20,6 @@ class Flight:
     work: Work
     decodes: tuple[Sequence, ...]
     slabs: tuple[tuple[Sequence, Slab], ...]
-    steady: bool = False
     revoked: bool = False
     stop_asked: bool = False
     limbo: list[Detached] = field(default_factory=list)
@@ -28,6 +27,11 @@ class Flight:
     @property
     def step(self) -> int:
         return self.plan.step
+
+    @property
+    def pure(self) -> bool:
+        """Nothing but decodes: the next step could be the same."""
+        return not self.slabs and not self.plan.preempted and self.plan.wake is None
 
     @property
     def seqs(self) -> tuple[Sequence, ...]:

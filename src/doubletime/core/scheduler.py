@@ -151,7 +151,8 @@ class Scheduler:
             raise ValueError(f"a result of step {result.step}, but step {flight.step} is the oldest in flight")
         ran = not (result.revoked or result.failed or flight.revoked)
         finished = settle(self, flight, result)
-        if finished or result.rows or result.reached is not None or not flight.steady or not ran:
+        more_hits = bool(result.rows) and len(self.roster.waiting) > 0  # new block keys may let somebody in
+        if finished or more_hits or result.reached is not None or not flight.pure or not ran:
             self._steady = 0
         if flights:
             flights[0].started = self.now
@@ -165,10 +166,9 @@ class Scheduler:
         step, planner, fault = self._composed()
         plan, flight = commit(self, step, planner, fault)
         if flight is not None:
-            flight.steady = self._steady > 0
             self.roster.flights.append(flight)
-            if not flight.steady:
-                self._promise(step, plan)
+            if not self._steady and flight.pure:
+                self._promise(step)
         self.roster.step += 1
         if plan.idle and not self.in_flight and plan.wake is None and self.roster.any_runnable:
             raise self._stuck(plan)
@@ -206,9 +206,9 @@ class Scheduler:
             return None
         return step
 
-    def _promise(self, step: Step, plan: Plan) -> None:
+    def _promise(self, step: Step) -> None:
         """Asks the policy how long the same bulk decode would go on."""
-        if plan.work or plan.preempted or plan.wake is not None or not self.stack.promises:
+        if not self.stack.promises:
             return
         windows_free_blocks = len(self.roster.waiting) and any(group.window for group in self.limits.groups)
         if not windows_free_blocks and not self.roster.prefilling:

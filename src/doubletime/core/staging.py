@@ -49,6 +49,24 @@ class StagedMemory:
         self._claim(seq, hit)
         return True
 
+    def grow(self, seq: Sequence) -> bool:
+        """Counts the next block of a sequence that only goes on; False if there is none."""
+        position = seq.computed
+        need = [
+            int(len(table) * group.block_tokens <= position)
+            for table, group in zip(seq.tables, self._memory.groups, strict=True)
+        ]
+        for count, have in zip(need, self.available, strict=True):
+            if count > have:
+                return False
+        self._taken[seq.id] = need
+        self._charge(need, -1)
+        return True
+
+    def taken(self, seq: Sequence) -> list[int] | None:
+        """What was counted for a sequence in this step."""
+        return self._taken.get(seq.id)
+
     def undo(self, seq: Sequence, hit: Hit | None) -> None:
         """The inverse of `take`."""
         self._charge(self._taken.pop(seq.id), +1)

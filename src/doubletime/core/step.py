@@ -116,12 +116,14 @@ class Step:
         return before - self.rows
 
     def _decode_fast(self, candidates: Iterable[Sequence]) -> list[Sequence]:
-        """Grants what needs no block; returns the rest."""
+        """Grants what needs no more than the next block; returns the rest."""
         decodes, slow = self.decodes, []
         most = len(decodes) + self.rows
         before = len(decodes)
         for seq in candidates:
-            if seq.computed < seq.room and len(decodes) < most:
+            if len(decodes) < most and (
+                seq.computed < seq.room or (seq.computed == seq.room and self._memory.grow(seq))
+            ):
                 decodes[seq.id] = seq
             else:
                 slow.append(seq)
@@ -152,6 +154,10 @@ class Step:
 
     def rekey(self, seq: SequenceView) -> None:
         self._roster.waiting.rekey(self._own(seq))
+
+    def growth(self) -> Iterator[tuple[Sequence, list[int]]]:
+        """Decodes that take new blocks, and how many per group."""
+        return ((seq, need) for seq in self.decodes.values() if (need := self._memory.taken(seq)) is not None)
 
     # ---- checking
 
@@ -255,6 +261,8 @@ class Step:
         """Takes back what this step has granted to a sequence."""
         if self.decodes.pop(seq.id, None) is not None:
             self.rows += 1
+            if self._memory.taken(seq) is not None:
+                self._memory.undo(seq, None)
         staged = self.grants.pop(seq.id, None)
         if staged is None:
             return

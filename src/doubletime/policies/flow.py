@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from doubletime.core.default import STEADY_STEPS
 from doubletime.core.policy import FlightView, Policy, SequenceView, Served, StepView, Work
 from doubletime.core.vocabulary import SECOND, Fate, Nanoseconds, Why
 from doubletime.policies.shared.predictor import StepTime
@@ -61,9 +60,6 @@ class Flow(Policy):
             if not grant and grant.why is not Why.BUSY:
                 return
 
-    def steady(self, step: StepView) -> int:
-        return STEADY_STEPS
-
     # ---- hooks
 
     def served(self, report: Served) -> None:
@@ -106,12 +102,13 @@ class Flow(Policy):
         return chosen
 
     def _candidates(self, step: StepView) -> list[SequenceView]:
-        waiting = list(islice(step.waiting(), _LOOK_AHEAD))
+        running: list[SequenceView] = list(step.prefills())
+        waiting = list(islice(step.waiting(), _LOOK_AHEAD)) if step.seats > 0 or running else []
         for seq in waiting:
             if seq.id not in self._sunk and self._slack(seq, step.now) < 0:
                 self._sunk.add(seq.id)
                 step.rekey(seq)
-        return [*step.prefills(), *waiting]
+        return running + waiting
 
     def _rank(self, seq: SequenceView, now: Nanoseconds) -> tuple[bool, bool, Nanoseconds, int]:
         stopped_once = seq.id in self._immune and seq.seated

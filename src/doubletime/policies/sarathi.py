@@ -42,7 +42,7 @@ class Sarathi(Policy):
             self._time.learn(report)
 
     def steady(self, step: StepView) -> int:
-        return STEADY_STEPS
+        return 0 if self.tbt else STEADY_STEPS  # its predictor learns from every single step
 
     def _fitting(self, step: StepView, most: int) -> int:
         """The largest chunk up to `most` whose step is predicted to meet the target."""
