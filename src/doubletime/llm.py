@@ -8,9 +8,11 @@ from typing import Any
 
 from doubletime.decoding.chat import ChatTemplate
 from doubletime.decoding.params import SamplingParams
+from doubletime.decoding.tokenizer import Tokenizer
 from doubletime.engine.build import build
 from doubletime.engine.config import EngineConfig
 from doubletime.engine.messages import Close, Submit, Update
+from doubletime.models import Model
 from doubletime.progress import Progress
 from doubletime.units import parse_bytes
 
@@ -82,6 +84,21 @@ class LLM:
         self._running = build(config, self._news.extend)
         self._handles = 0
 
+    @property
+    def model(self) -> Model:
+        """The loaded model."""
+        return self._running.model
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The checkpoint's tokenizer, None if it has none."""
+        return self._running.tokenizer
+
+    @property
+    def max_model_len(self) -> int:
+        """Tokens of prompt and output that one request may have."""
+        return self._running.limits.max_length
+
     def generate(
         self,
         prompts: Prompt | Sequence[Prompt],
@@ -139,7 +156,7 @@ class LLM:
         return tuple(prompt["prompt_token_ids"])
 
     def _check(self, number: int, tokens: tuple[int, ...], params: SamplingParams) -> None:
-        vocab, longest = self._running.vocab_size, self._running.limits.max_length
+        vocab, longest = self._running.model.shape.vocab, self.max_model_len
         if not tokens:
             raise ValueError(f"prompt {number} is empty")
         if not all(isinstance(token, int) and 0 <= token < vocab for token in tokens):

@@ -31,8 +31,8 @@ class Running:
 
     engine: Engine
     host: Host
+    model: Model
     tokenizer: Tokenizer | None
-    vocab_size: int
     limits: Limits
     about: dict[str, Any]
     close: Callable[[], None]
@@ -57,7 +57,7 @@ def build(config: EngineConfig, emit: Callable[[list[Update]], None]) -> Running
             Scheduler(limits, policies), host, host,
             in_flight=in_flight, recorder=recorder, stopwatch=time.perf_counter_ns,
         )  # fmt: skip
-        return Running(engine, host, tokenizer, model.shape.vocab, limits, about, stack.pop_all().close)
+        return Running(engine, host, model, tokenizer, limits, about, stack.pop_all().close)
 
 
 def _model(config: EngineConfig) -> Model:

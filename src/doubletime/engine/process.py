@@ -54,7 +54,7 @@ def _serve(config: EngineConfig, pipe: Connection) -> None:
 
     running = build(config, lambda news: _say(pipe, news))
     try:
-        _say(pipe, Ready(running.limits.max_length, running.vocab_size, summary(running)))
+        _say(pipe, Ready(running.limits.max_length, running.model.shape.vocab, summary(running)))
         threading.Thread(target=_listen, args=(pipe, running.host.inbox.put), name="listen", daemon=True).start()
         running.engine.run()
     finally:
