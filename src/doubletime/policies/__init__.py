@@ -18,7 +18,7 @@ class UnknownPolicy(ValueError):
 
 
 def load(spec: str) -> tuple[Policy, ...]:
-    """Parts joined by '+', each `name` or `name:knob=value,knob=value`; a name may be a file that defines one policy."""
+    """Parts joined by +, each `name` or `name:knob=value,knob=value`; a name may be a file that defines one policy."""
     return tuple(_part(text.strip()) for text in spec.split("+"))
 
 

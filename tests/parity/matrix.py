@@ -1,0 +1,101 @@
+"""Runs conditions, judges them, and keeps the matrix that is printed at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from doubletime.core.vocabulary import Fate, Finish
+from doubletime.decoding.params import SamplingParams
+from tests.parity.conditions import Condition
+from tests.parity.judge import NEW, Verdict, judge, judge_logprobs, prompts
+from tests.parity.run import Outcome, Run
+
+MOST_TIES = 1 / 5_000
+
+Request = tuple[tuple[int, ...], SamplingParams]
+
+
+@dataclass
+class Matrix:
+    """Verdicts by condition, and what happened in all runs together."""
+
+    rows: dict[Condition, Verdict] = field(default_factory=dict)
+    evidence: Counter[str] = field(default_factory=Counter)
+
+    def add(self, condition: Condition, verdict: Verdict, outcome: Outcome) -> None:
+        self.rows[condition] = verdict
+        self.evidence.update(happened(outcome))
+
+    @property
+    def total(self) -> Verdict:
+        total = Verdict()
+        for verdict in self.rows.values():
+            total += verdict
+        return total
+
+    def lines(self) -> Iterable[str]:
+        for condition, verdict in self.rows.items():
+            told = f"{verdict.ties} near ties" if verdict.ties else "ok"
+            yield (
+                f"{condition.family:10} {condition.policy:38} in_flight={condition.in_flight} {condition.memory:6} "
+                f"{condition.arrivals:9} {'hold' if condition.hold else '-':5}{'hits' if condition.hits else '-':5}"
+                f"{'n=3' if condition.forks else 'n=1':4} {told}"
+            )
+        total = self.total
+        happened = ", ".join(f"{count:,} {name}" for name, count in self.evidence.items())
+        yield (
+            f"{len(self.rows)} conditions: {total.positions:,} tokens equal, {total.ties} near ties, "
+            f"{total.logprobs:,} log-probabilities within 1e-4; {happened}"
+        )
+
+
+def requests_of(condition: Condition, count: int = 20) -> list[Request]:
+    """Greedy, every fourth with log-probabilities, with `forks` every third with n = 3."""
+    greedy = partial(SamplingParams, temperature=0.0, max_tokens=NEW, ignore_eos=True)
+    return [
+        (prompt, greedy(n=3 if condition.forks and at % 3 == 0 else 1, logprobs=0 if at % 4 == 0 else None))
+        for at, prompt in enumerate(prompts()[:count])
+    ]
+
+
+def check(condition: Condition, *, device: str = "cpu") -> tuple[Verdict, Outcome]:
+    """One run: every choice of every request against the oracle. Raises AssertionError where they differ."""
+    requests = requests_of(condition)
+    outcome = Run(condition, requests, device=device)()
+    total = Verdict()
+    for (at, choice), text in outcome.texts.items():
+        prompt, params = requests[at]
+        assert text.finish is Finish.LENGTH, f"request {at}, choice {choice}: {text.finish} {text.error}"
+        assert len(text.tokens) == NEW
+        total += judge(condition.family, prompt, text.tokens)
+        if params.logprobs is not None:
+            total += judge_logprobs(condition.family, prompt, text.tokens, text.logprobs)
+    return total, outcome
+
+
+def happened(outcome: Outcome) -> dict[str, int]:
+    """How often what a condition is about took place."""
+    return {
+        "steps": len(outcome.results),
+        "stops": len(outcome.stops),
+        "revoked steps": sum(result.revoked for result in outcome.results),
+        "recomputed": outcome.preempted(Fate.RECOMPUTE),
+        "held back": outcome.preempted(Fate.HOLD),
+        "prefix hits": outcome.hits,
+        "copies on write": outcome.copies,
+    }
+
+
+def really_happened(condition: Condition, outcome: Outcome) -> None:
+    """A condition that did not come about proves nothing."""
+    counts = happened(outcome)
+    assert (counts["stops"] > 0) == (condition.arrivals == "stops") or "flow" in condition.policy, counts
+    assert condition.memory == "ample" or counts["recomputed"], counts
+    assert (counts["held back"] > 0) == condition.hold or "flow" in condition.policy, counts
+    assert condition.hits or not counts["prefix hits"], counts
+    assert not condition.hits or condition.memory == "tight" or counts["prefix hits"], counts
+    assert not condition.forks or condition.memory == "tight" or counts["copies on write"], counts
+    assert condition.policy != "one token a step" or outcome.chunks <= {1}, outcome.chunks

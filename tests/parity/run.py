@@ -1,0 +1,251 @@
+"""One run of the real engine under a condition: what came out, and what really happened on the way."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import torch
+
+from doubletime.core.events import Arrive, Event, Result
+from doubletime.core.loop import Engine, Recorder
+from doubletime.core.plan import Plan
+from doubletime.core.scheduler import Scheduler
+from doubletime.core.vocabulary import Fate, Finish, Limits
+from doubletime.decoding.params import SamplingParams
+from doubletime.engine.host import Host
+from doubletime.engine.messages import Close, Submit, Update
+from doubletime.executors.torch_executor import TorchExecutor
+from doubletime.lab.world import Tape
+from doubletime.models import Context, Model, Operator, State, load_checkpoint
+from doubletime.shapes import depth_map, kv_groups
+from doubletime.shapes.memory import blocks_of_one
+from tests.checkpoints import checkpoint
+from tests.parity.conditions import Condition
+from tests.parity.pushy import policies
+
+torch.set_num_threads(1)
+BLOCK = 8
+SEATS = 8
+LONGEST = 128
+GAP = 33  # operators between two arrivals: a step has 15 or 20, so that they land all over it
+DEADLOCK = 120  # seconds
+
+
+@dataclass
+class Text:
+    """What came of one choice."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: Finish | None = None
+    error: str = ""
+
+
+@dataclass
+class Outcome:
+    """The texts by (request, choice), and the tape of the run."""
+
+    texts: dict[tuple[int, int], Text]
+    tape: Tape
+
+    @property
+    def plans(self) -> list[Plan]:
+        return self.tape.plans
+
+    @property
+    def results(self) -> list[Result]:
+        return [event for _, event in self.tape.events if isinstance(event, Result)]
+
+    @property
+    def stops(self) -> list[int]:
+        """The depths at which steps were stopped."""
+        return [result.reached for result in self.results if result.reached is not None]
+
+    def preempted(self, fate: Fate) -> int:
+        return sum(each.fate is fate for plan in self.plans for each in plan.preempted)
+
+    @property
+    def copies(self) -> int:
+        return sum(len(plan.copies) for plan in self.plans)
+
+    @property
+    def hits(self) -> int:
+        """Requests whose first slab begins behind a cached prefix."""
+        first: dict[int, int] = {}
+        for slab in (slab for plan in self.plans for slab in plan.slabs):
+            first.setdefault(slab.seq, slab.start)
+        return sum(first[event.request.id] > 0 for _, event in self.tape.events if isinstance(event, Arrive))
+
+    @property
+    def chunks(self) -> set[int]:
+        """Sizes of the prefill slabs."""
+        return {slab.tokens for plan in self.plans for slab in plan.work}
+
+    @property
+    def heights(self) -> set[int]:
+        """Depths of the slabs that were planned from the top."""
+        return {slab.bottom for plan in self.plans for slab in plan.work if slab.top == 0}
+
+
+class ParityHost(Host):
+    """Counts arrivals; its requests take prefix hits, or not."""
+
+    hits = True
+    arrived = 0
+
+    def _arrive(self, submit: Submit) -> Event:
+        self.arrived += 1
+        event = super()._arrive(submit)
+        assert isinstance(event, Arrive)
+        return event if self.hits else replace(event, request=replace(event.request, take_hits=False))
+
+
+class Run:
+    """Submits its requests as the condition says: some of them from within the forward pass, between two operators.
+
+    There the forward thread waits until the engine has taken the arrival, so a stop lands at that very operator.
+    """
+
+    def __init__(
+        self,
+        condition: Condition,
+        requests: Sequence[tuple[tuple[int, ...], SamplingParams]],
+        *,
+        device: str = "cpu",
+        recorder: Callable[[Limits], Recorder] | None = None,
+    ) -> None:
+        self.condition = condition
+        self.requests = requests
+        self.texts = {(at, i): Text() for at, (_, params) in enumerate(requests) for i in range(params.n)}
+        self.tape = Tape()
+        model = model_of(condition.family, device)
+        self.limits = limits_of(model, condition)
+        self.host = ParityHost(self._emit, vocabulary=None, eos=frozenset(), seed=0)
+        self.host.hits = condition.hits
+        self.executor = TorchExecutor(watched(model, self._tell), self.limits, self.host.inbox.put, poison=True)
+        self.host.executor = self.executor
+        parts = policies(condition.policy, hold=condition.hold, stops=condition.arrivals == "stops")
+        log = recorder(self.limits) if recorder else None
+        self.engine = Engine(
+            Scheduler(self.limits, parts), self.host, self.host,
+            in_flight=condition.in_flight, recorder=_Both(self.tape, log) if log else self.tape,
+        )  # fmt: skip
+        self._spread = condition.arrivals in ("spread", "stops")
+        self._operators = 0
+        self._submitted = 0
+        self._lock = threading.Lock()
+        self._turned = threading.Condition()
+        self._taken = 0
+
+    def __call__(self) -> Outcome:
+        try:
+            for _ in range(self._first_wave()):
+                self._submit_next()
+            while not self._done():
+                self._turn()
+            self.host.inbox.put(Close())
+            self.engine.run()
+        finally:
+            self._release(len(self.requests))
+            self.executor.close()
+        self._check_memory()
+        return Outcome(self.texts, self.tape)
+
+    def _first_wave(self) -> int:
+        return {"together": len(self.requests), "alone": 1}.get(self.condition.arrivals, 4)
+
+    def _done(self) -> bool:
+        return all(text.finish is not None for text in self.texts.values())
+
+    def _turn(self) -> None:
+        self.engine.turn()
+        self.host.tell()
+        self._release(self.host.arrived)
+        if self.host.idle:
+            self._submit_next()
+
+    def _release(self, taken: int) -> None:
+        with self._turned:
+            self._taken = taken
+            self._turned.notify_all()
+
+    def _submit_next(self) -> int | None:
+        with self._lock:
+            handle = self._submitted
+            if handle == len(self.requests):
+                return None
+            self._submitted += 1
+            prompt, params = self.requests[handle]
+            self.host.inbox.put(Submit(handle, prompt, params, priority=handle % 3))
+            return handle
+
+    def _tell(self, depth: int) -> None:
+        """An operator has run, on the forward thread."""
+        self._operators += 1
+        if not self._spread or self._operators % GAP:
+            return
+        handle = self._submit_next()
+        if handle is not None:
+            with self._turned:
+                assert self._turned.wait_for(lambda: self._taken > handle, DEADLOCK)
+
+    def _emit(self, news: list[Update]) -> None:
+        for update in news:
+            assert not update.refused, update.error
+            text = self.texts[update.handle, update.choice]
+            text.tokens += update.tokens
+            text.logprobs += [each.logprob for each in update.logprobs]
+            text.finish, text.error = update.finish, update.error
+
+    def _check_memory(self) -> None:
+        memory = self.engine.scheduler.memory
+        memory.drop_cache()
+        assert all(pool.free == pool.count for pool in memory.pools), "a block is lost"
+        assert not self.executor.runner.walker.open or self.engine.scheduler.roster.ends
+
+
+class _Both:
+    """Two recorders."""
+
+    def __init__(self, one: Recorder, other: Recorder) -> None:
+        self.both = (one, other)
+
+    def event(self, step: int, event: Event) -> None:
+        for each in self.both:
+            each.event(step, event)
+
+    def plan(self, scheduler: Scheduler, plan: Plan) -> None:
+        for each in self.both:
+            each.plan(scheduler, plan)
+
+
+@cache
+def model_of(family: str, device: str = "cpu") -> Model:
+    return load_checkpoint(checkpoint(family), device=device)
+
+
+def limits_of(model: Model, condition: Condition) -> Limits:
+    groups = kv_groups(model.shape, BLOCK)
+    one = [blocks_of_one(group, LONGEST) for group in groups]
+    blocks = tuple(need + 4 if condition.memory == "tight" else 2 * SEATS * need for need in one)
+    return Limits(groups, blocks, depth_map(model.shape), SEATS, 256, 512, LONGEST)
+
+
+def watched(model: Model, tell: Callable[[int], None]) -> Model:
+    """The model, calling `tell(depth)` when the operator that leads to `depth` has run."""
+    twin = copy.copy(model)
+    twin.operators = [_wrap(operator, depth, tell) for depth, operator in enumerate(model.operators, start=1)]
+    return twin
+
+
+def _wrap(operator: Operator, depth: int, tell: Callable[[int], None]) -> Operator:
+    def run(state: State, context: Context) -> State:
+        out = operator(state, context)
+        tell(depth)
+        return out
+
+    return run
