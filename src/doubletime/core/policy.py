@@ -84,9 +84,6 @@ class StepView(Protocol):
     def prefills(self) -> Iterator[SequenceView]:
         """Those of `running` that are not decoding."""
 
-    def decoding(self) -> int:
-        """How many sequences `decode_all` would serve."""
-
     def waiting(self) -> Iterator[SequenceView]:
         """Sequences without a seat that have work, in the order of the order role. Held ones are among them."""
 

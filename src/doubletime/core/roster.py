@@ -25,7 +25,7 @@ class Roster:
         self.step = 0
         self.sequences: dict[int, Sequence] = {}
         self.requests: dict[int, list[Sequence]] = {}  # those that live
-        self.waiting = WaitingQueue(stack.order.key)
+        self.waiting = WaitingQueue(stack.key, stack.fault)
         self.running: dict[int, Sequence] = {}  # in order of admission
         self.decoding: dict[int, Sequence] = {}  # the running ones whose next work is a decode
         self.prefilling: dict[int, Sequence] = {}  # the other running ones
@@ -206,7 +206,7 @@ class Roster:
 
     def _give_back(self, seq: Sequence, detached: Detached) -> None:
         if not seq.in_flight:
-            self.memory.release(detached, self.stack.retain.rank)
+            self.memory.release(detached, self.stack.rank)
             return
         self.memory.enter_limbo(detached, +1)
         next(flight for flight in self.flights if flight.step == seq.last_step).limbo.append(detached)
@@ -215,4 +215,4 @@ class Roster:
         """A step has ended: the blocks that it still used are given back."""
         for detached in flight.limbo:
             self.memory.enter_limbo(detached, -1)
-            self.memory.release(detached, self.stack.retain.rank)
+            self.memory.release(detached, self.stack.rank)

@@ -189,7 +189,7 @@ class Scheduler:
             return self._default_step(), "default", f"{type(error).__name__}: {error}"
         if not (step.decodes or step.grants or step.wake or self.in_flight) and self.roster.any_runnable:
             return self._default_step(), "default", "the policy planned nothing although there is work"
-        return step, "policy", ""
+        return step, "policy", self.stack.take_faults()
 
     def _default_step(self) -> Step:
         step = Step(self, self._default_stack)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from doubletime.core.policy import ROLES, FlightView, Policy, SequenceView, Served, overrides, roles_of
 from doubletime.core.vocabulary import Nanoseconds
+
+T = TypeVar("T")
 
 
 class PolicyConflict(ValueError):
@@ -13,7 +16,11 @@ class PolicyConflict(ValueError):
 
 
 class Stack:
-    """The policy that an engine runs: one supplier a role; hooks go to every part that has them."""
+    """The policy that an engine runs: one supplier a role; hooks go to every part that has them.
+
+    What is called while a step is composed may raise: the step is discarded. What is called at other times (hooks, key,
+    rank) is guarded here: it counts as if it had not been supplied, and the next plan carries the fault.
+    """
 
     def __init__(self, parts: Sequence[Policy], default: Policy) -> None:
         self.parts = tuple(parts)
@@ -24,8 +31,9 @@ class Stack:
         self.retain = suppliers["retain"]
         self.admission = suppliers["admit"]
         self.admits = overrides(self.admission, "admit")
-        self.ranks = overrides(self.retain, "rank")
+        self._ranks = overrides(self.retain, "rank")
         self.promises = overrides(self.composer, "steady")
+        self._faults: list[str] = []
         self._arrive = self._with("arrive")
         self._served = self._with("served")
         self._left = self._with("left")
@@ -40,20 +48,46 @@ class Stack:
         """Whether anybody wants reports of steps."""
         return bool(self._served)
 
+    def key(self, seq: SequenceView) -> Any:
+        """The order role's key."""
+        return self.order.key(seq)
+
+    def rank(self, seq: SequenceView, block: int) -> float:
+        """The retain role's rank."""
+        return self._guard(0.0, self.retain.rank, seq, block) if self._ranks else 0.0
+
     def arrive(self, seq: SequenceView, now: Nanoseconds) -> None:
         for part in self._arrive:
-            part.arrive(seq, now)
+            self._guard(None, part.arrive, seq, now)
 
     def served(self, report: Served) -> None:
         for part in self._served:
-            part.served(report)
+            self._guard(None, part.served, report)
 
     def left(self, seq: SequenceView, now: Nanoseconds) -> Nanoseconds:
         """The longest time that any part wants the blocks kept until."""
-        return max((part.left(seq, now) for part in self._left), default=0)
+        return max((self._guard(0, part.left, seq, now) for part in self._left), default=0)
 
     def interrupt(self, newcomer: SequenceView, flight: FlightView, now: Nanoseconds) -> bool:
-        return any(part.interrupt(newcomer, flight, now) for part in self._interrupt)
+        """Whether any part wants the step stopped; all are asked."""
+        asked = [self._guard(False, part.interrupt, newcomer, flight, now) for part in self._interrupt]
+        return any(asked)
+
+    def fault(self, error: Exception) -> None:
+        """Notes what a policy got wrong outside of composing."""
+        self._faults.append(f"{type(error).__name__}: {error}")
+
+    def take_faults(self) -> str:
+        """The faults since the last call, in a line; empty if there are none."""
+        faults, self._faults = self._faults, []
+        return "; ".join(faults)
+
+    def _guard(self, otherwise: T, call: Callable[..., T], *args: Any) -> T:
+        try:
+            return call(*args)
+        except Exception as error:
+            self.fault(error)
+            return otherwise
 
     @property
     def interrupts(self) -> bool:

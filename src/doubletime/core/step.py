@@ -70,9 +70,6 @@ class Step:
     def prefills(self) -> Iterator[Sequence]:
         return (seq for seq in list(self._roster.prefilling.values()) if seq.runnable and self._untouched(seq))
 
-    def decoding(self) -> int:
-        return sum(self._untouched(seq) for seq in self._roster.decoding.values())
-
     def waiting(self) -> Iterator[Sequence]:
         return (seq for seq in self._roster.waiting if self._untouched(seq))
 

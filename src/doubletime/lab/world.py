@@ -231,7 +231,8 @@ class World:
     def _check_states(self) -> None:
         core = self.scheduler.roster
         for seq in core.sequences.values():
-            assert seq.computed <= seq.length and seq.done <= seq.known, seq
+            assert seq.computed <= seq.length, seq
+            assert seq.done <= seq.known, seq
             assert (seq.id in core.running) == (seq.state is State.RUNNING), seq
             assert (seq.id in core.held) == (seq.state is State.HELD), seq
             assert (seq.id in core.decoding) + (seq.id in core.prefilling) <= (seq.state is State.RUNNING), seq
