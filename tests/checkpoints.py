@@ -70,7 +70,7 @@ FAMILIES = ("llama", "qwen3", "gemma3", "qwen3_moe")
 @cache
 def checkpoint(name: str) -> Path:
     """The folder of a variant."""
-    return make_checkpoint(_session() / name, **VARIANTS[name])
+    return make_checkpoint(session_folder() / name, **VARIANTS[name])
 
 
 def make_checkpoint(path: Path, model_type: str, *, sharded: bool = False, seed: int = 0, **fields: Any) -> Path:
@@ -134,7 +134,7 @@ def random_prompts(count: int, lengths: Sequence[int], seed: int = 0, vocab: int
 
 
 @cache
-def _session() -> Path:
+def session_folder() -> Path:
     folder = tempfile.mkdtemp(prefix="doubletime-checkpoints-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, product
@@ -10,7 +11,7 @@ from typing import Any
 POLICIES = (
     "fcfs:budget=64",
     "fcfs:budget=7",
-    "one token a step",
+    "tests/one_token.py",
     "sarathi:budget=32",
     "sarathi:budget=64,tbt=0.004+priority",
     "layered:batch=200,per_group=1",  # every layer a group
@@ -62,10 +63,12 @@ def full() -> Iterator[Condition]:
 def pairwise() -> list[Condition]:
     """A small table in which every two values of two factors meet. The same on every call."""
     missing = _all_pairs()
+    used: Counter[tuple[str, Any]] = Counter()
     rows = []
     while missing:
-        row = _row(missing)
+        row = _row(missing, used)
         missing -= _pairs(row)
+        used.update(row.items())
         rows.append(Condition(**row))
     return rows
 
@@ -77,12 +80,16 @@ def covers_all_pairs(table: Sequence[Condition]) -> bool:
 _Pair = tuple[tuple[str, Any], tuple[str, Any]]
 
 
-def _row(missing: set[_Pair]) -> dict[str, Any]:
-    """A row that begins with the first missing pair; each other value is the one that meets most missing pairs."""
+def _row(missing: set[_Pair], used: Counter[tuple[str, Any]]) -> dict[str, Any]:
+    """A row that begins with the first missing pair.
+
+    Each other value is the one that meets most missing pairs, and of those the one that was used least.
+    """
     row: dict[str, Any] = dict(min(missing, key=_order))
     for factor, values in FACTORS.items():
         if factor not in row:
-            row[factor] = max(values, key=lambda value: len(_pairs({**row, factor: value}) & missing))
+            news = {value: len(_pairs({**row, factor: value}) & missing) for value in values}
+            row[factor] = max(values, key=lambda value: (news[value], -used[factor, value]))
     return row
 
 

@@ -9,9 +9,10 @@ from functools import partial
 
 from doubletime.core.vocabulary import Fate, Finish
 from doubletime.decoding.params import SamplingParams
+from doubletime.shapes import POINTS_PER_LAYER, depth_map
 from tests.parity.conditions import Condition
 from tests.parity.judge import NEW, Verdict, judge, judge_logprobs, prompts
-from tests.parity.run import Outcome, Run
+from tests.parity.run import Outcome, Run, model_of
 
 MOST_TIES = 1 / 5_000
 
@@ -81,6 +82,7 @@ def happened(outcome: Outcome) -> dict[str, int]:
     return {
         "steps": len(outcome.results),
         "stops": len(outcome.stops),
+        "stops inside a layer": sum(reached % POINTS_PER_LAYER > 0 for reached in outcome.stops),
         "revoked steps": sum(result.revoked for result in outcome.results),
         "recomputed": outcome.preempted(Fate.RECOMPUTE),
         "held back": outcome.preempted(Fate.HOLD),
@@ -91,11 +93,20 @@ def happened(outcome: Outcome) -> dict[str, int]:
 
 def really_happened(condition: Condition, outcome: Outcome) -> None:
     """A condition that did not come about proves nothing."""
-    counts = happened(outcome)
-    assert (counts["stops"] > 0) == (condition.arrivals == "stops") or "flow" in condition.policy, counts
+    counts, flow = happened(outcome), "flow" in condition.policy  # which stops and holds by itself
+    assert (counts["stops inside a layer"] > 0) == (condition.arrivals == "stops") or flow, counts
     assert condition.memory == "ample" or counts["recomputed"], counts
-    assert (counts["held back"] > 0) == condition.hold or "flow" in condition.policy, counts
+    assert (counts["held back"] > 0) == condition.hold or flow, counts
     assert condition.hits or not counts["prefix hits"], counts
     assert not condition.hits or condition.memory == "tight" or counts["prefix hits"], counts
     assert not condition.forks or condition.memory == "tight" or counts["copies on write"], counts
-    assert condition.policy != "one token a step" or outcome.chunks <= {1}, outcome.chunks
+    assert "one_token" not in condition.policy or outcome.chunks <= {1}, outcome.chunks
+    assert "budget=7" not in condition.policy or max(outcome.chunks) == 7, outcome.chunks
+    assert "layered" not in condition.policy or outcome.heights & set(cuts(condition)), outcome.heights
+
+
+def cuts(condition: Condition) -> tuple[int, ...]:
+    """The first depths at which a layered policy may cut."""
+    depth = depth_map(model_of(condition.family).shape)
+    layers = {"per_group=1": (1,), "per_group=20": (2,)}.get(condition.policy.rpartition(",")[2], (depth.layers,))
+    return tuple(depth.at_layer(layer) for layer in layers)

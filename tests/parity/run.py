@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -17,17 +18,19 @@ from doubletime.core.scheduler import Scheduler
 from doubletime.core.vocabulary import Fate, Finish, Limits
 from doubletime.decoding.params import SamplingParams
 from doubletime.engine.host import Host
-from doubletime.engine.messages import Close, Submit, Update
+from doubletime.engine.messages import Abort, Close, Submit, Update
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.lab.world import Tape
 from doubletime.models import Context, Model, Operator, State, load_checkpoint
+from doubletime.policies import load
 from doubletime.shapes import depth_map, kv_groups
 from doubletime.shapes.memory import blocks_of_one
 from tests.checkpoints import checkpoint
 from tests.parity.conditions import Condition
-from tests.parity.pushy import policies
+from tests.parity.holding import holding
 
 torch.set_num_threads(1)
+HERE = Path(__file__).parent
 BLOCK = 8
 SEATS = 8
 LONGEST = 128
@@ -108,6 +111,7 @@ class Run:
     """Submits its requests as the condition says: some of them from within the forward pass, between two operators.
 
     There the forward thread waits until the engine has taken the arrival, so a stop lands at that very operator.
+    `cancels`: request → the number of tokens after which it is cancelled.
     """
 
     def __init__(
@@ -116,10 +120,12 @@ class Run:
         requests: Sequence[tuple[tuple[int, ...], SamplingParams]],
         *,
         device: str = "cpu",
+        cancels: Mapping[int, int] | None = None,
         recorder: Callable[[Limits], Recorder] | None = None,
     ) -> None:
         self.condition = condition
         self.requests = requests
+        self.cancels = cancels or {}
         self.texts = {(at, i): Text() for at, (_, params) in enumerate(requests) for i in range(params.n)}
         self.tape = Tape()
         model = model_of(condition.family, device)
@@ -128,7 +134,9 @@ class Run:
         self.host.hits = condition.hits
         self.executor = TorchExecutor(watched(model, self._tell), self.limits, self.host.inbox.put, poison=True)
         self.host.executor = self.executor
-        parts = policies(condition.policy, hold=condition.hold, stops=condition.arrivals == "stops")
+        parts = load(policy_of(condition))
+        if condition.hold:
+            holding(parts[0])
         log = recorder(self.limits) if recorder else None
         self.engine = Engine(
             Scheduler(self.limits, parts), self.host, self.host,
@@ -200,12 +208,13 @@ class Run:
             text.tokens += update.tokens
             text.logprobs += [each.logprob for each in update.logprobs]
             text.finish, text.error = update.finish, update.error
+            if update.finish is None and len(text.tokens) == self.cancels.get(update.handle):
+                self.host.inbox.put(Abort(update.handle))
 
     def _check_memory(self) -> None:
         memory = self.engine.scheduler.memory
         memory.drop_cache()
         assert all(pool.free == pool.count for pool in memory.pools), "a block is lost"
-        assert not self.executor.runner.walker.open or self.engine.scheduler.roster.ends
 
 
 class _Both:
@@ -221,6 +230,12 @@ class _Both:
     def plan(self, scheduler: Scheduler, plan: Plan) -> None:
         for each in self.both:
             each.plan(scheduler, plan)
+
+
+def policy_of(condition: Condition) -> str:
+    """The policies of a condition, for `load`; those of the tests are files."""
+    own = condition.policy if "/" not in condition.policy else str(HERE / Path(condition.policy).name)
+    return f"{own}+{HERE / 'rude.py'}" if condition.arrivals == "stops" else own
 
 
 @cache
