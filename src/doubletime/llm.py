@@ -11,7 +11,7 @@ from doubletime.decoding.params import SamplingParams
 from doubletime.decoding.tokenizer import Tokenizer
 from doubletime.engine.build import build
 from doubletime.engine.config import EngineConfig
-from doubletime.engine.messages import Close, Submit, Update
+from doubletime.engine.messages import Abort, Close, Submit, Update
 from doubletime.models import Model
 from doubletime.progress import Progress
 from doubletime.units import parse_bytes
@@ -123,7 +123,12 @@ class LLM:
         self._handles += len(texts)
         for number, ids in enumerate(tokens):
             self._running.host.inbox.put(Submit(first + number, ids, params[number], priorities[number]))
-        self._collect(outputs, first, progress)
+        try:
+            self._collect(outputs, first, progress)
+        except BaseException:  # also an interrupt: what still runs must not outlive the call
+            for handle in range(first, self._handles):
+                self._running.host.inbox.put(Abort(handle))
+            raise
         return outputs
 
     def chat_prompt(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
@@ -161,6 +166,8 @@ class LLM:
             raise ValueError(f"prompt {number} is empty")
         if not all(isinstance(token, int) and 0 <= token < vocab for token in tokens):
             raise ValueError(f"prompt {number} has a token id outside [0, {vocab})")
+        if params.stops and self._running.tokenizer is None:
+            raise ValueError(f"prompt {number}: stop strings need a tokenizer, and this model has none")
         if len(tokens) + params.max_tokens > longest:
             raise ValueError(
                 f"prompt {number} has {len(tokens)} tokens and asks for {params.max_tokens}; the model holds {longest}"
@@ -176,16 +183,15 @@ class LLM:
 
     def _take_news(self, outputs: list[RequestOutput], first: int, bar: Progress) -> int:
         finished = 0
-        for update in self._news:
-            output = outputs[update.handle - first]
+        news = [update for update in self._news if update.handle >= first]  # the rest is of a call that was interrupted
+        self._news.clear()
+        for update in news:
             if update.refused:
-                self._news.clear()
                 raise ValueError(update.error)
-            _add(output.outputs[update.choice], update)
+            _add(outputs[update.handle - first].outputs[update.choice], update)
             if update.finish is not None:
                 finished += 1
                 bar.advance()
-        self._news.clear()
         return finished
 
 

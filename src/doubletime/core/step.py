@@ -194,7 +194,7 @@ class Step:
     def _cut(self, seq: Sequence, hit: Hit | None, tokens: int | None, bottom: int) -> tuple[Slab | None, Why]:
         """The slab that rows, open rows and KV windows allow."""
         if seq.open is not None:
-            start, want, top, _ = *seq.open, 0
+            start, want, top = seq.open
             take, why = (want, Why.FULL) if want <= self.rows else (0, Why.ROWS)
         else:
             start, top = hit.tokens if hit else seq.computed, 0

@@ -117,7 +117,7 @@ class Host:
     def _translate(self, message: Message) -> list[Event]:
         match message:
             case Submit():
-                return [self._arrive(message)]
+                return self._submit(message)
             case Abort():
                 return self._cancel(message.handle)
             case StepOutput():
@@ -128,15 +128,24 @@ class Host:
 
     # ---- requests
 
+    def _submit(self, submit: Submit) -> list[Event]:
+        try:
+            return [self._arrive(submit)]
+        except ValueError as error:
+            self._news.append(Update(submit.handle, 0, finish=Finish.ERROR, error=str(error), refused=True))
+            return []
+
     def _arrive(self, submit: Submit) -> Event:
+        """Raises ValueError for what this model cannot do, and then leaves no trace."""
         params = submit.params
         request_id, self._next_id = self._next_id, self._next_id + params.n
         seed = bits(self._seed, 0, request_id, Purpose.SEED) if params.seed is None else params.seed
         chain = KeyChain(KEY_TOKENS)
         keys = chain.extend(submit.prompt)
+        choices = [self._choice(submit, index, chain.copy()) for index in range(params.n)]
         for index in range(params.n):
             self._torch.admit(request_id + index, submit.prompt, _sampling(params, seed, index))
-            self._choices[request_id + index] = self._choice(submit, index, chain.copy())
+        self._choices.update(enumerate(choices, start=request_id))
         self._requests[submit.handle] = (request_id, params.n)
         request = Request(
             request_id, len(submit.prompt), params.max_tokens, params.n, keys, KEY_TOKENS,
