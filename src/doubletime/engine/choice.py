@@ -25,7 +25,14 @@ class Choice:
         self._count = 0
 
     def push(self, sampled: Sampled) -> tuple[Update, tuple[int, ...]]:
-        """The news, and the block keys that the token completes."""
+        """The news, and the block keys that the token completes. A failure ends this choice and no other."""
+        try:
+            return self._push(sampled)
+        except Exception as error:
+            failed = Update(self.handle, self.index, (), "", Finish.ERROR, error=f"{type(error).__name__}: {error}")
+            return failed, ()
+
+    def _push(self, sampled: Sampled) -> tuple[Update, tuple[int, ...]]:
         self._count += 1
         token = sampled.token
         ends = token in self._eos

@@ -89,7 +89,7 @@ class Host:
     def refused(self, request: int, reason: str) -> None:
         """The core does not take a request."""
         choice = self._choices[request]
-        self._news.append(Update(choice.handle, 0, finish=Finish.ERROR, error=reason, refused=True))
+        self._news.append(_refusal(choice.handle, reason))
         self._forget(choice.handle)
 
     @property
@@ -117,7 +117,7 @@ class Host:
     def _translate(self, message: Message) -> list[Event]:
         match message:
             case Submit():
-                return self._submit(message)
+                return self._arrive(message)
             case Abort():
                 return self._cancel(message.handle)
             case StepOutput():
@@ -128,24 +128,24 @@ class Host:
 
     # ---- requests
 
-    def _submit(self, submit: Submit) -> list[Event]:
+    def _arrive(self, submit: Submit) -> list[Event]:
+        """The Arrive event; none if the request itself is broken, which its submitter is told."""
         try:
-            return [self._arrive(submit)]
-        except ValueError as error:
-            self._news.append(Update(submit.handle, 0, finish=Finish.ERROR, error=str(error), refused=True))
+            return [self._admit(submit)]
+        except Exception as error:
+            self._news.append(_refusal(submit.handle, str(error)))
             return []
 
-    def _arrive(self, submit: Submit) -> Event:
-        """Raises ValueError for what this model cannot do, and then leaves no trace."""
+    def _admit(self, submit: Submit) -> Event:
         params = submit.params
-        request_id, self._next_id = self._next_id, self._next_id + params.n
-        seed = bits(self._seed, 0, request_id, Purpose.SEED) if params.seed is None else params.seed
         chain = KeyChain(KEY_TOKENS)
         keys = chain.extend(submit.prompt)
         choices = [self._choice(submit, index, chain.copy()) for index in range(params.n)]
-        for index in range(params.n):
+        request_id, self._next_id = self._next_id, self._next_id + params.n
+        seed = bits(self._seed, 0, request_id, Purpose.SEED) if params.seed is None else params.seed
+        for index, choice in enumerate(choices):
             self._torch.admit(request_id + index, submit.prompt, _sampling(params, seed, index))
-        self._choices.update(enumerate(choices, start=request_id))
+            self._choices[request_id + index] = choice
         self._requests[submit.handle] = (request_id, params.n)
         request = Request(
             request_id, len(submit.prompt), params.max_tokens, params.n, keys, KEY_TOKENS,
@@ -208,6 +208,10 @@ class Host:
         request, n = self._requests[choice.handle]
         if not any(sibling in self._choices for sibling in range(request, request + n)):
             del self._requests[choice.handle]
+
+
+def _refusal(handle: int, reason: str) -> Update:
+    return Update(handle, 0, finish=Finish.ERROR, error=reason, refused=True)
 
 
 def _sampling(params: SamplingParams, seed: int, choice: int) -> Sampling:

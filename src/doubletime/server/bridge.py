@@ -109,7 +109,7 @@ class EngineBridge:
             raise EngineStopped(self.problem or "the engine process is gone")
         handle = next(self._handles)
         reply = self._replies[handle] = BridgeReply(self, handle, params.n)
-        self._pipe.send(Submit(handle, tuple(prompt), params, priority))
+        self._send(Submit(handle, tuple(prompt), params, priority))
         try:
             await reply.accepted()
         except asyncio.CancelledError:
@@ -121,10 +121,15 @@ class EngineBridge:
         """The submitter has lost interest."""
         self.forget(handle)
         if self.healthy:
-            self._pipe.send(Abort(handle))
+            self._send(Abort(handle))
 
     def forget(self, handle: int) -> None:
         self._replies.pop(handle, None)
+
+    def _send(self, message: Submit | Abort) -> None:
+        """If the engine has just died, the end of the pipe tells everybody."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(message)
 
     def _read(self) -> None:
         """All news that are there, to whom they concern."""

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("transformers")
+
+from doubletime import LLM, SamplingParams
+from doubletime.cli import main
+from tests.served import COMMAND, ENVIRONMENT, VOCAB, checkpoint
+
+ENGINE = [str(checkpoint()), "--kv-memory", "4MB", "--max-model-len", "128", "--ignore-eos", "--max-tokens", "12"]
+PROMPT = "The quick brown fox"
+
+
+@pytest.fixture(scope="module")
+def expected() -> tuple[str, list[int], list[int]]:
+    """Text, token ids and prompt of the offline engine."""
+    with LLM(str(checkpoint()), kv_memory="4MB", max_model_len=128) as llm:
+        output = llm.generate(PROMPT, SamplingParams(temperature=0, max_tokens=12, ignore_eos=True))[0]
+    return output.outputs[0].text, output.outputs[0].token_ids, output.prompt_token_ids
+
+
+Expected = tuple[str, list[int], list[int]]
+
+
+def test_it_prints_the_text(expected: Expected, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", *ENGINE, "--prompt", PROMPT]) == 0
+    assert capsys.readouterr().out == expected[0] + "\n"
+
+
+def test_as_json_a_line_for_each_prompt(expected: Expected, capsys: pytest.CaptureFixture[str]) -> None:
+    text, ids, prompt = expected
+    tokens = ",".join(map(str, prompt))
+    assert main(["generate", *ENGINE, "--prompt", PROMPT, "--prompt-tokens", tokens, "--n", "2", "--json"]) == 0
+    by_text, by_ids = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (by_text["prompt"], by_ids["prompt"]) == (PROMPT, None)
+    for output in (by_text, by_ids):
+        assert output["prompt_token_ids"] == prompt
+        assert [choice["index"] for choice in output["outputs"]] == [0, 1]
+        assert all((choice["text"], choice["token_ids"]) == (text, ids) for choice in output["outputs"])
+        assert all(choice["finish_reason"] == "length" for choice in output["outputs"])
+
+
+def test_a_dash_reads_stdin(
+    expected: Expected, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PROMPT))
+    assert main(["generate", *ENGINE, "--prompt", "-"]) == 0
+    assert capsys.readouterr().out == expected[0] + "\n"
+
+
+def test_a_chat_prompt_goes_through_the_template(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", *ENGINE, "--prompt", PROMPT, "--chat", "--json"]) == 0
+    with LLM(str(checkpoint()), kv_memory="4MB", max_model_len=128) as llm:
+        expected = llm.chat_prompt([{"role": "user", "content": PROMPT}])["prompt_token_ids"]
+    assert json.loads(capsys.readouterr().out)["prompt_token_ids"] == expected
+
+
+def test_random_weights_speak_in_token_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.checkpoints import checkpoint as bare
+
+    assert main(["generate", str(bare("llama")), *ENGINE[1:], "--prompt-tokens", "5,6,7"]) == 0
+    assert len(capsys.readouterr().out.split()) == 12
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ([], "give at least one --prompt or --prompt-tokens"),
+        (["--prompt-tokens", "5,x"], "x"),
+        (["--prompt-tokens", str(VOCAB)], "token id outside"),
+        (["--prompt", PROMPT, "--max-tokens", "500"], "the model holds 128"),
+        (["--prompt", PROMPT, "--top-p", "2"], "top_p must be from 0 to 1"),
+        (["--prompt", PROMPT, "--policy", "fast"], "no policy is named 'fast'"),
+        (["--prompt", PROMPT, "--tokenizer", "/nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(wrong: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", *ENGINE, *wrong]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("doubletime generate: ")
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_as_a_process_with_a_recording(expected: Expected, tmp_path: Path) -> None:
+    record = tmp_path / "log"
+    command = [*COMMAND, "generate", *ENGINE, "--prompt", PROMPT, "--record", str(record)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
+    assert done.stdout.decode() == expected[0] + "\n"
+    assert main(["replay", str(record)]) == 0
