@@ -13,7 +13,7 @@ from doubletime import LLM, SamplingParams
 from doubletime.cli import main
 from tests.served import COMMAND, ENVIRONMENT, VOCAB, checkpoint
 
-ENGINE = [str(checkpoint()), "--kv-memory", "4MB", "--max-model-len", "128", "--ignore-eos", "--max-tokens", "12"]
+OPTIONS = ["--kv-memory", "4MB", "--max-model-len", "128", "--ignore-eos", "--max-tokens", "12"]
 PROMPT = "The quick brown fox"
 
 
@@ -29,14 +29,30 @@ Expected = tuple[str, list[int], list[int]]
 
 
 def test_it_prints_the_text(expected: Expected, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", *ENGINE, "--prompt", PROMPT]) == 0
+    assert main(["generate", str(checkpoint()), *OPTIONS, "--prompt", PROMPT]) == 0
     assert capsys.readouterr().out == expected[0] + "\n"
 
 
 def test_as_json_a_line_for_each_prompt(expected: Expected, capsys: pytest.CaptureFixture[str]) -> None:
     text, ids, prompt = expected
     tokens = ",".join(map(str, prompt))
-    assert main(["generate", *ENGINE, "--prompt", PROMPT, "--prompt-tokens", tokens, "--n", "2", "--json"]) == 0
+    assert (
+        main(
+            [
+                "generate",
+                str(checkpoint()),
+                *OPTIONS,
+                "--prompt",
+                PROMPT,
+                "--prompt-tokens",
+                tokens,
+                "--n",
+                "2",
+                "--json",
+            ]
+        )
+        == 0
+    )
     by_text, by_ids = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (by_text["prompt"], by_ids["prompt"]) == (PROMPT, None)
     for output in (by_text, by_ids):
@@ -50,12 +66,12 @@ def test_a_dash_reads_stdin(
     expected: Expected, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PROMPT))
-    assert main(["generate", *ENGINE, "--prompt", "-"]) == 0
+    assert main(["generate", str(checkpoint()), *OPTIONS, "--prompt", "-"]) == 0
     assert capsys.readouterr().out == expected[0] + "\n"
 
 
 def test_a_chat_prompt_goes_through_the_template(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", *ENGINE, "--prompt", PROMPT, "--chat", "--json"]) == 0
+    assert main(["generate", str(checkpoint()), *OPTIONS, "--prompt", PROMPT, "--chat", "--json"]) == 0
     with LLM(str(checkpoint()), kv_memory="4MB", max_model_len=128) as llm:
         expected = llm.chat_prompt([{"role": "user", "content": PROMPT}])["prompt_token_ids"]
     assert json.loads(capsys.readouterr().out)["prompt_token_ids"] == expected
@@ -64,7 +80,7 @@ def test_a_chat_prompt_goes_through_the_template(capsys: pytest.CaptureFixture[s
 def test_random_weights_speak_in_token_ids(capsys: pytest.CaptureFixture[str]) -> None:
     from tests.checkpoints import checkpoint as bare
 
-    assert main(["generate", str(bare("llama")), *ENGINE[1:], "--prompt-tokens", "5,6,7"]) == 0
+    assert main(["generate", str(bare("llama")), *OPTIONS, "--prompt-tokens", "5,6,7"]) == 0
     assert len(capsys.readouterr().out.split()) == 12
 
 
@@ -81,7 +97,7 @@ def test_random_weights_speak_in_token_ids(capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(wrong: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", *ENGINE, *wrong]) == 1
+    assert main(["generate", str(checkpoint()), *OPTIONS, *wrong]) == 1
     error = capsys.readouterr().err
     assert error.startswith("doubletime generate: ")
     assert told in error
@@ -90,7 +106,7 @@ def test_what_is_wrong_is_told_in_a_line(wrong: list[str], told: str, capsys: py
 
 def test_as_a_process_with_a_recording(expected: Expected, tmp_path: Path) -> None:
     record = tmp_path / "log"
-    command = [*COMMAND, "generate", *ENGINE, "--prompt", PROMPT, "--record", str(record)]
+    command = [*COMMAND, "generate", str(checkpoint()), *OPTIONS, "--prompt", PROMPT, "--record", str(record)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
     assert done.stdout.decode() == expected[0] + "\n"
     assert main(["replay", str(record)]) == 0

@@ -1,11 +1,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 
 import pytest
 
 from doubletime.core.events import (
-    KINDS, Append, Arrive, Cancel, Event, Fallback, Ready, Request, Result, Row, Timer, Truncate, event_from_json,
+    KINDS,
+    Append,
+    Arrive,
+    Cancel,
+    Event,
+    Fallback,
+    Ready,
+    Request,
+    Result,
+    Row,
+    Timer,
+    Truncate,
+    event_from_json,
     event_to_json,
 )  # fmt: skip
 from doubletime.core.vocabulary import SLO, Finish
@@ -57,3 +70,20 @@ def test_an_unknown_kind_is_an_error_that_names_it() -> None:
         event_from_json({"kind": "explode"})
     with pytest.raises(ValueError, match="unknown event kind None"):
         event_from_json({})
+
+
+def test_what_a_request_does_not_say() -> None:
+    """The defaults are part of the log's schema: fields at their default are left out."""
+    request = Request(1, 10, 5)
+    assert (request.n, request.keys, request.key_tokens, request.priority, request.seed) == (1, (), 16, 0, 0)
+    assert (request.final, request.take_hits, request.serial, request.ready) == (True, True, False, True)
+    assert (request.tenant, request.program, request.slo) == ("", "", SLO(None, None))
+    assert Append(0, 1, 2) == Append(0, 1, 2, (), False)
+    assert Result(0, 1, 2) == Result(0, 1, 2, None, False, False, ())
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+def test_an_event_is_small_and_cannot_be_changed(event: Event) -> None:
+    assert not hasattr(event, "__dict__")
+    with pytest.raises(FrozenInstanceError):
+        event.time = 5  # type: ignore[misc]

@@ -102,3 +102,13 @@ def test_losing_kv_keeps_the_tokens() -> None:
 
 def test_a_sequence_explains_itself() -> None:
     assert repr(sequence()) == "<sequence 4 waiting 0/10+0>"
+
+
+def test_a_new_sequence_has_done_and_holds_nothing() -> None:
+    seq = sequence()
+    counters = ("done", "output", "computed", "pending", "room", "tend_at", "in_flight", "fresh_from", "void_from")
+    history = ("preemptions", "recomputed", "hit_tokens", "pin_until")
+    assert {getattr(seq, name) for name in (*counters, *history)} == {0}
+    assert (seq.tables, seq.published, seq.admitted, seq.last_step) == ([[], []], [0, 0], -1, -1)
+    assert (seq.first_slab, seq.first, seq.last, seq.finish, seq.open, seq.settled_open) == (None,) * 6
+    assert (seq.announced, seq.parked) == (False, False)

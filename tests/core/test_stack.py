@@ -28,6 +28,18 @@ class Composes(Policy):
         pass
 
 
+class Raises(Policy):
+    name = "raises"
+
+    def rank(self, seq: Any, block: int) -> float:
+        raise KeyError("rank")
+
+    def arrive(self, seq: Any, now: int) -> None:
+        raise ValueError("arrive")
+
+    served = left = interrupt = arrive  # type: ignore[assignment]
+
+
 class Hooks(Policy):
     name = "hooks"
 
@@ -54,7 +66,9 @@ def test_each_role_comes_from_the_part_that_has_it_and_the_rest_from_the_default
     assert (stack.order, stack.composer) == (orders, composes)
     assert stack.victims is stack.retain is stack.admission is default
     assert stack.name == "orders+composes"
-    assert (stack.admits, stack.ranks, stack.promises, stack.listens, stack.interrupts) == (False,) * 5
+    assert (stack.admits, stack.promises, stack.listens, stack.interrupts) == (False,) * 4
+    assert stack.key(SEQ) == 1
+    assert stack.rank(SEQ, 0) == 0.0
 
 
 def test_two_suppliers_of_a_role_are_a_conflict() -> None:
@@ -74,6 +88,28 @@ def test_hooks_go_to_every_part() -> None:
     assert stack.interrupts
 
 
+def test_a_hook_that_raises_counts_as_absent_and_its_fault_is_kept() -> None:
+    other = Hooks(3, True)
+    stack = Stack((Raises(), other), Default())
+    stack.arrive(SEQ, 0)
+    assert other.calls == ["arrive"], "the others are called all the same"
+    assert stack.take_faults() == "ValueError: arrive"
+    assert stack.take_faults() == ""
+    stack.served(REPORT)
+    assert other.calls == ["arrive", "served"]
+    assert stack.rank(SEQ, 0) == 0.0
+    assert stack.left(SEQ, 0) == 3
+    assert stack.interrupt(SEQ, FlightView((), 0, Work()), 0)
+    assert stack.take_faults().count(";") == 3
+
+
+def test_every_part_is_asked_to_interrupt() -> None:
+    yes, raises = Hooks(0, True), Raises()
+    stack = Stack((yes, raises), Default())
+    assert stack.interrupt(SEQ, FlightView((), 0, Work()), 0)
+    assert stack.take_faults()
+
+
 def test_without_hooks_nothing_is_pinned_or_stopped() -> None:
     stack = Stack((Composes(),), Default())
     assert stack.left(SEQ, 0) == 0
@@ -90,6 +126,7 @@ def test_roles_are_what_a_policy_defines() -> None:
 
 def test_the_base_of_all_policies_does_nothing() -> None:
     base: Any = Policy()
+    assert (base.name, base.reference, base.bounded) == ("", "", False)
     assert base.key(SEQ) == 0
     assert base.compose(None) is None
     assert base.victim(None, SEQ, ()) is None

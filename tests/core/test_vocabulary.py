@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
-from doubletime.core.vocabulary import DepthMap, Grant, GroupKind, KVGroup, Limits, Slab, Why
+from doubletime.core.vocabulary import SLO, DepthMap, Grant, GroupKind, KVGroup, Limits, Slab, Why
 
 GROUP = KVGroup((0,), GroupKind.FULL, 1, 64)
 
@@ -45,3 +47,19 @@ def test_a_grant_is_true_when_it_is_any_work() -> None:
 
 def test_a_slab_ends_after_its_tokens() -> None:
     assert Slab(1, 10, 5, 0, 4).end == 15
+
+
+def test_a_layer_is_one_preemption_point_unless_said_otherwise() -> None:
+    assert DepthMap(3).total == 3
+
+
+def test_what_limits_do_not_say() -> None:
+    limits = Limits((GROUP,), (4,), DepthMap(2))
+    assert (limits.max_seats, limits.max_rows, limits.max_open_rows, limits.max_length) == (256, 2048, 8192, 2**30)
+
+
+@pytest.mark.parametrize("fact", [GROUP, DepthMap(2), SLO(), Limits((GROUP,), (4,), DepthMap(2))], ids=str)
+def test_facts_are_small_and_cannot_be_changed(fact: object) -> None:
+    assert not hasattr(fact, "__dict__")
+    with pytest.raises(FrozenInstanceError):
+        setattr(fact, type(fact).__slots__[0], None)  # type: ignore[attr-defined]

@@ -158,6 +158,15 @@ def test_a_failed_step_ends_its_sequences_with_the_reason() -> None:
     assert desk.step(s1=5).rows == ()
 
 
+def test_a_token_that_cannot_be_handled_ends_its_own_choice_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.put(submit(0), submit(1))
+    monkeypatch.setattr(desk.host._choices[0]._text, "push", lambda tokens: 1 / 0)
+    assert desk.step(s0=5, s1=6).rows == (Row(0, None, Finish.ERROR),)
+    assert [(update.handle, update.finish) for update in desk.news] == [(0, Finish.ERROR), (1, None)]
+    assert "division by zero" in desk.news[0].error
+
+
 def test_stops_and_revocations_are_passed_on() -> None:
     desk = Desk()
     desk.put(submit())

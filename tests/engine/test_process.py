@@ -21,11 +21,10 @@ from doubletime.engine.messages import Close, Submit, Update
 from doubletime.engine.process import Failed, Ready
 from tests.served import checkpoint
 
-CONFIG = EngineConfig(str(checkpoint()), kv_memory=4_000_000, max_model_len=128)
-
 
 @contextmanager
-def engine(config: EngineConfig = CONFIG) -> Iterator[Connection]:
+def engine() -> Iterator[Connection]:
+    config = EngineConfig(str(checkpoint()), kv_memory=4_000_000, max_model_len=128)
     ours, theirs = Pipe()
     thread = threading.Thread(target=process._serve, args=(config, theirs))
     thread.start()
@@ -83,6 +82,6 @@ def test_a_bug_is_told_with_its_name_and_printed_whole(
     monkeypatch.setattr(process, "_serve", broken)
     ours, theirs = Pipe()
     with pytest.raises(SystemExit):
-        process.run_engine(CONFIG, theirs)
+        process.run_engine(EngineConfig(), theirs)
     assert ours.recv() == Failed("the engine broke: RuntimeError: no luck")
     assert "Traceback" in capsys.readouterr().err

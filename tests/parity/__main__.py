@@ -1,4 +1,4 @@
-"""`python -m tests.parity [--full] [--device cuda]`: runs the conditions and prints the matrix. 1 if a token differs."""
+"""`python -m tests.parity [--full] [--device cuda]` runs the conditions and prints the matrix; 1 if a token differs."""
 
 from __future__ import annotations
 

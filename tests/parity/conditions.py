@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, product
 from typing import Any
+
+from doubletime.core.rng import Purpose, bits
 
 POLICIES = (
     "fcfs:budget=64",
@@ -63,12 +64,10 @@ def full() -> Iterator[Condition]:
 def pairwise() -> list[Condition]:
     """A small table in which every two values of two factors meet. The same on every call."""
     missing = _all_pairs()
-    used: Counter[tuple[str, Any]] = Counter()
-    rows = []
+    rows: list[Condition] = []
     while missing:
-        row = _row(missing, used)
+        row = _row(missing, len(rows))
         missing -= _pairs(row)
-        used.update(row.items())
         rows.append(Condition(**row))
     return rows
 
@@ -80,16 +79,17 @@ def covers_all_pairs(table: Sequence[Condition]) -> bool:
 _Pair = tuple[tuple[str, Any], tuple[str, Any]]
 
 
-def _row(missing: set[_Pair], used: Counter[tuple[str, Any]]) -> dict[str, Any]:
+def _row(missing: set[_Pair], number: int) -> dict[str, Any]:
     """A row that begins with the first missing pair.
 
-    Each other value is the one that meets most missing pairs, and of those the one that was used least.
+    Each other value is the one that meets most missing pairs; where that leaves a choice, numbers are drawn.
     """
     row: dict[str, Any] = dict(min(missing, key=_order))
-    for factor, values in FACTORS.items():
+    for at, (factor, values) in enumerate(FACTORS.items()):
         if factor not in row:
-            news = {value: len(_pairs({**row, factor: value}) & missing) for value in values}
-            row[factor] = max(values, key=lambda value: (news[value], -used[factor, value]))
+            news = [len(_pairs({**row, factor: value}) & missing) for value in values]
+            lots = [bits(number, at, choice, Purpose.POLICY) for choice in range(len(values))]
+            row[factor] = max(zip(news, lots, values, strict=True))[2]
     return row
 
 

@@ -7,12 +7,12 @@ from doubletime.core.vocabulary import Fate
 
 
 class Holding:
-    """Mixed into a policy: every fifth step begins by holding back a running sequence, each in its turn."""
+    """Mixed into a policy: every ninth step begins by holding back a running sequence, each in its turn."""
 
     def compose(self, step: StepView) -> None:
         running = list(step.running())
-        if step.index % 5 == 3 and len(running) > 1:
-            step.preempt(running[step.index // 5 % len(running)], Fate.HOLD)
+        if step.index % 9 == 3 and len(running) > 1:
+            step.preempt(running[step.index // 9 % len(running)], Fate.HOLD)
         super().compose(step)  # type: ignore[misc]
 
     def steady(self, step: StepView) -> int:

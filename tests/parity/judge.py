@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 import torch
@@ -20,14 +20,18 @@ class Verdict:
     """What was compared, and how often a token differed where the oracle ties."""
 
     positions: int = 0
-    ties: int = 0
     logprobs: int = 0
+    near: list[str] = field(default_factory=list)
 
     def __iadd__(self, other: Verdict) -> Verdict:
         self.positions += other.positions
-        self.ties += other.ties
         self.logprobs += other.logprobs
+        self.near += other.near
         return self
+
+    @property
+    def ties(self) -> int:
+        return len(self.near)
 
 
 @cache
@@ -61,7 +65,7 @@ def judge(family: str, prompt: tuple[int, ...], got: Sequence[int]) -> Verdict:
     """
     verdict = Verdict(positions=len(got))
     if tuple(got) != expected(family)[prompt]:
-        verdict.ties = _ties(family, prompt, tuple(got))
+        verdict.near = _ties(family, prompt, tuple(got))
     return verdict
 
 
@@ -81,8 +85,8 @@ def logits(family: str, text: tuple[int, ...], count: int) -> torch.Tensor:
     return oracle(family)(torch.tensor([text[:-1]])).logits[0, -count:].float()
 
 
-def _ties(family: str, prompt: tuple[int, ...], got: tuple[int, ...]) -> int:
-    ties = 0
+def _ties(family: str, prompt: tuple[int, ...], got: tuple[int, ...]) -> list[str]:
+    near = []
     best, ids = logits(family, prompt + got, len(got)).topk(2)
     for at, token in enumerate(got):
         if token == int(ids[at, 0]):
@@ -91,9 +95,8 @@ def _ties(family: str, prompt: tuple[int, ...], got: tuple[int, ...]) -> int:
         where = f"{family}, prompt of {len(prompt)} tokens: token {at} is {token}, the oracle's {ids[at].tolist()}"
         assert gap <= TIE, f"{where}, gap {gap}"
         assert token == int(ids[at, 1]), where
-        print(f"near tie: {where}, gap {gap}")
-        ties += 1
-    return ties
+        near.append(f"{where}, gap {gap}")
+    return near
 
 
 def _generate(family: str, batch: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

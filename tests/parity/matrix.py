@@ -46,6 +46,7 @@ class Matrix:
                 f"{'n=3' if condition.forks else 'n=1':4} {told}"
             )
         total = self.total
+        yield from (f"near tie: {near}" for near in total.near)
         happened = ", ".join(f"{count:,} {name}" for name, count in self.evidence.items())
         yield (
             f"{len(self.rows)} conditions: {total.positions:,} tokens equal, {total.ties} near ties, "
@@ -95,6 +96,7 @@ def really_happened(condition: Condition, outcome: Outcome) -> None:
     """A condition that did not come about proves nothing."""
     counts, flow = happened(outcome), "flow" in condition.policy  # which stops and holds by itself
     assert (counts["stops inside a layer"] > 0) == (condition.arrivals == "stops") or flow, counts
+    assert condition.in_flight == 1 or not counts["stops"] or counts["revoked steps"], counts
     assert condition.memory == "ample" or counts["recomputed"], counts
     assert (counts["held back"] > 0) == condition.hold or flow, counts
     assert condition.hits or not counts["prefix hits"], counts

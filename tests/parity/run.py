@@ -100,9 +100,9 @@ class ParityHost(Host):
     hits = True
     arrived = 0
 
-    def _arrive(self, submit: Submit) -> Event:
+    def _admit(self, submit: Submit) -> Event:
         self.arrived += 1
-        event = super()._arrive(submit)
+        event = super()._admit(submit)
         assert isinstance(event, Arrive)
         return event if self.hits else replace(event, request=replace(event.request, take_hits=False))
 
@@ -246,7 +246,7 @@ def model_of(family: str, device: str = "cpu") -> Model:
 def limits_of(model: Model, condition: Condition) -> Limits:
     groups = kv_groups(model.shape, BLOCK)
     one = [blocks_of_one(group, LONGEST) for group in groups]
-    blocks = tuple(need + 4 if condition.memory == "tight" else 2 * SEATS * need for need in one)
+    blocks = tuple(need + 8 if condition.memory == "tight" else 2 * SEATS * need for need in one)
     return Limits(groups, blocks, depth_map(model.shape), SEATS, 256, 512, LONGEST)
 
 

@@ -39,7 +39,7 @@ def record(policy: str) -> Recording:
         writers.append(LogWriter(Header(limits, policy_of(condition), 2, 0, __version__), lines.append))
         return writers[0]
 
-    outcome = Run(condition, requests_of(condition), cancels={4: 7, 10: 20}, recorder=recorder)()
+    outcome = Run(condition, requests_of(condition, 15), cancels={4: 7, 10: 20}, recorder=recorder)()
     writers[0].close()
     return Recording(outcome, "".join(lines).splitlines())
 

@@ -53,7 +53,7 @@ class Engine:
         self.source = source
         self.in_flight = in_flight
         self.recorder = recorder
-        self.planning_ns: Nanoseconds = 0  # spent in planning so far, if there is a stopwatch
+        self.planning_ns: Nanoseconds = 0  # spent in planning so far (CPU time of the thread), if there is a stopwatch
         self.steps = 0  # dispatched
         self._stopwatch = stopwatch
         self._planning_limit = planning_limit

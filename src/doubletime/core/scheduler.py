@@ -17,6 +17,8 @@ from doubletime.core.stack import Stack
 from doubletime.core.step import Step
 from doubletime.core.vocabulary import Finish, Limits, Nanoseconds, State
 
+PLANNED_NOTHING = "the policy planned nothing although there is work"
+
 
 class Stuck(RuntimeError):
     """There is work, nothing runs, and neither the policy nor the default could plan any of it."""
@@ -140,8 +142,8 @@ class Scheduler:
         seq = self.roster.sequences.get(event.seq)
         if seq is None or event.length >= seq.known:
             return
-        if seq.state is State.FORKING:
-            raise ValueError(f"sequence {seq.id} waits for its sibling's prompt and cannot be truncated")
+        if any(sibling.state is State.FORKING for sibling in self.roster.requests[seq.request.id]):
+            raise ValueError(f"sequence {seq.id}: the prompt that the choices of its request share cannot be truncated")
         self.roster.truncate(seq, event.length)
 
     def _result(self, result: Result) -> None:
@@ -164,6 +166,7 @@ class Scheduler:
     def plan(self) -> Plan:
         """The next step. Idle plans count as steps too, so that a replay asks the policy as often as the run did."""
         step, planner, fault = self._composed()
+        fault = "; ".join(filter(None, (fault, self.stack.take_faults())))
         plan, flight = commit(self, step, planner, fault)
         if flight is not None:
             self.roster.flights.append(flight)
@@ -188,8 +191,8 @@ class Scheduler:
         except Exception as error:  # any bug of a policy costs it the step, and nobody else anything
             return self._default_step(), "default", f"{type(error).__name__}: {error}"
         if not (step.decodes or step.grants or step.wake or self.in_flight) and self.roster.any_runnable:
-            return self._default_step(), "default", "the policy planned nothing although there is work"
-        return step, "policy", self.stack.take_faults()
+            return self._default_step(), "default", PLANNED_NOTHING
+        return step, "policy", ""
 
     def _default_step(self) -> Step:
         step = Step(self, self._default_stack)
@@ -212,7 +215,7 @@ class Scheduler:
             return
         windows_free_blocks = len(self.roster.waiting) and any(group.window for group in self.limits.groups)
         if not windows_free_blocks and not self.roster.prefilling:
-            self._steady = self.stack.composer.steady(step)
+            self._steady = self.stack.steady(step)
 
     def _stuck(self, plan: Plan) -> Stuck:
         why = {denied.seq: denied.why.value for denied in plan.denied}

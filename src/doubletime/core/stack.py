@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from doubletime.core.policy import ROLES, FlightView, Policy, SequenceView, Served, overrides, roles_of
+from doubletime.core.policy import ROLES, FlightView, Policy, SequenceView, Served, StepView, overrides, roles_of
 from doubletime.core.vocabulary import Nanoseconds
 
 T = TypeVar("T")
@@ -54,7 +54,11 @@ class Stack:
 
     def rank(self, seq: SequenceView, block: int) -> float:
         """The retain role's rank."""
-        return self._guard(0.0, self.retain.rank, seq, block) if self._ranks else 0.0
+        return self._guard(0.0, lambda: float(self.retain.rank(seq, block))) if self._ranks else 0.0
+
+    def steady(self, step: StepView) -> int:
+        """How many next steps the composer promises to be the same."""
+        return max(0, self._guard(0, lambda: int(self.composer.steady(step))))
 
     def arrive(self, seq: SequenceView, now: Nanoseconds) -> None:
         for part in self._arrive:
@@ -66,7 +70,7 @@ class Stack:
 
     def left(self, seq: SequenceView, now: Nanoseconds) -> Nanoseconds:
         """The longest time that any part wants the blocks kept until."""
-        return max((self._guard(0, part.left, seq, now) for part in self._left), default=0)
+        return max((self._guard(0, lambda part=part: int(part.left(seq, now))) for part in self._left), default=0)
 
     def interrupt(self, newcomer: SequenceView, flight: FlightView, now: Nanoseconds) -> bool:
         """Whether any part wants the step stopped; all are asked."""

@@ -237,6 +237,8 @@ class Step:
         victim = self._stack.victims.victim(self, need, candidates)
         if victim is None or victim.id == need.id:
             return False
+        if not victim.seated or victim.id in self.preempted:  # nothing would be gained, and it would be named again
+            raise ValueError(f"sequence {victim.id} does not run and cannot give way")
         self.preempt(victim, self._stack.victims.fate(victim))
         return True
 

@@ -55,7 +55,7 @@ def build(config: EngineConfig, emit: Callable[[list[Update]], None]) -> Running
         host.executor = executor
         engine = Engine(
             Scheduler(limits, policies), host, host,
-            in_flight=in_flight, recorder=recorder, stopwatch=time.perf_counter_ns,
+            in_flight=in_flight, recorder=recorder, stopwatch=time.thread_time_ns,
         )  # fmt: skip
         return Running(engine, host, model, tokenizer, limits, about, stack.pop_all().close)
 

@@ -149,7 +149,8 @@ class Host:
         self._requests[submit.handle] = (request_id, params.n)
         request = Request(
             request_id, len(submit.prompt), params.max_tokens, params.n, keys, KEY_TOKENS,
-            priority=submit.priority, seed=seed & (1 << 64) - 1,
+            priority=submit.priority, tenant=submit.tenant, program=submit.program, slo=submit.slo,
+            seed=seed & (1 << 64) - 1,
         )  # fmt: skip
         return Arrive(self._now(), request)
 
