@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from doubletime.version import __version__
+
 if TYPE_CHECKING:
     from doubletime.decoding.params import SamplingParams
     from doubletime.llm import LLM
 
 __all__ = ["LLM", "SamplingParams", "__version__"]
-__version__ = "0.1.0"
 
 _LAZY = {"LLM": "doubletime.llm", "SamplingParams": "doubletime.decoding.params"}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -157,3 +158,10 @@ def test_blocks_by_state() -> None:
     rig.plan()
     rig.cancel(2)
     assert blocks_by_state(rig.core) == [{"free": 10, "cached": 2, "held": 4, "returning": 2}]
+
+
+@pytest.mark.parametrize("item", [HEADER, LoggedEvent(0, Timer(1)), LoggedPlan(DECODE, "", []), LoggedEnd("")], ids=str)
+def test_what_is_read_is_small_and_cannot_be_changed(item: object) -> None:
+    assert not hasattr(item, "__dict__")
+    with pytest.raises(FrozenInstanceError):
+        setattr(item, type(item).__slots__[0], None)  # type: ignore[attr-defined]

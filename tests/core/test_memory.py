@@ -343,3 +343,23 @@ def test_dropping_the_cache_frees_all_that_nobody_holds() -> None:
     assert mem.pools[0].free == 5
     mem.drop_cache()
     assert mem.pools[0].free == 8
+
+
+def test_a_match_is_asked_again_only_where_it_ended() -> None:
+    """A waiting sequence is matched in every step: that must not cost its whole prompt each time."""
+
+    class Counting(dict[int, int]):
+        looks = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.looks += 1
+            return super().__contains__(key)
+
+    mem = memory(blocks=12)
+    compute(mem, sequence(40, 0), 40)
+    mem.pools[0].index = index = Counting(mem.pools[0].index)
+    follower = sequence(48, 1)
+    assert mem.match(follower).tokens == 40
+    first, index.looks = index.looks, 0
+    assert mem.match(follower).tokens == 40
+    assert (first, index.looks) == (11, 1)

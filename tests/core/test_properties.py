@@ -111,6 +111,6 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=3 * settings.default.max_examples, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=settings.default.max_examples * 3 // 2, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
 )
 TestEngine = EngineMachine.TestCase

@@ -36,3 +36,7 @@ def test_uniform_is_uniform_in_the_unit_interval() -> None:
     assert abs(sum(numbers) / len(numbers) - 0.5) < 0.03
     assert min(numbers) < 0.01
     assert max(numbers) > 0.99
+
+
+def test_purposes_never_change() -> None:
+    assert {purpose.name: purpose.value for purpose in Purpose} == {"SAMPLE": 1, "SEED": 2, "POLICY": 3, "LENGTH": 4}

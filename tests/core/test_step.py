@@ -635,3 +635,46 @@ def test_preempting_a_newcomer_at_full_depth_returns_no_open_rows() -> None:
         return step.open_rows  # type: ignore[no-any-return]
 
     assert ask(rig, script) == 64
+
+
+def test_a_victim_that_was_given_its_next_block_in_bulk_gives_it_back() -> None:
+    """The oldest takes two blocks at once for a chunk; the decodes that came before it in the step make way."""
+    rig = rig_of(Rule(lambda running: 1 if 1 in running else None), blocks=5)
+    for prompt in (4, 4):
+        rig.arrive(prompt, 5)
+    rig.arrive(12, 2)
+    ask(rig, lambda step: [step.run(rig.seq(1)), step.run(rig.seq(2), 4), step.run(rig.seq(0))])
+    rig.done()
+    answers = ask(
+        rig,
+        lambda step: [step.decode_all(), step.blocks, step.rows, step.insist(rig.seq(2)), step.blocks, step.rows],
+    )
+    assert answers == [2, (0,), 30, (8, Why.FULL), (0,), 23]
+    assert rig.flying[-1].decode_seqs == (0,)
+
+
+class Changing(Policy):
+    name = "changing"
+
+    def __init__(self) -> None:
+        self.first: set[int] = set()
+
+    def key(self, seq: SequenceView) -> bool:
+        return seq.id not in self.first
+
+
+def test_a_key_that_changed_counts_when_it_is_read_again() -> None:
+    order = Changing()
+    rig = rig_of(order)
+    for _ in range(3):
+        rig.arrive(4)
+
+    def script(step: StepView) -> list[list[int]]:
+        seen = [[seq.id for seq in step.waiting()]]
+        order.first.add(2)
+        step.rekey(rig.seq(2))
+        seen.append([seq.id for seq in step.waiting()])
+        step.run(rig.seq(0))
+        return seen
+
+    assert ask(rig, script) == [[0, 1, 2], [2, 0, 1]]
