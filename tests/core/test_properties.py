@@ -111,6 +111,8 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=settings.default.max_examples * 3 // 2, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=settings.default.max_examples * 3 // 2,
+    stateful_step_count=30,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestEngine = EngineMachine.TestCase
