@@ -1,6 +1,6 @@
 """Seconds from `doubletime serve` to the first answer of the model that ships, imports included.
 
-    python benchmarks/startup.py [--runs N] [--json FILE]
+python benchmarks/startup.py [--runs N] [--json FILE]
 """
 
 from __future__ import annotations
