@@ -24,6 +24,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "serve": Command("doubletime.commands.serve", "start an OpenAI-compatible server"),
     "generate": Command("doubletime.commands.generate", "generate offline, without a server"),
+    "bench": Command("doubletime.commands.bench", "put a model or a server under load and measure"),
     "quality": Command("doubletime.commands.quality", "the yardstick: what a model knows, recalls and predicts"),
     "replay": Command("doubletime.commands.replay", "run a recording again and check that every plan is the same"),
     "policies": Command("doubletime.commands.policies", "list the scheduling policies, or check one of your own"),

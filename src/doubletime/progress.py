@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Shows how many of `total` are done, on stderr, if that is a terminal and `shown` is set."""
+    """Shows how many of `total` (None: nobody knows) are done, on stderr, if that is a terminal and `shown` is set."""
 
-    def __init__(self, title: str, total: int, *, shown: bool = True) -> None:
+    def __init__(self, title: str, total: int | None, *, shown: bool = True) -> None:
         self._title = title
         self._total = total
         self._shown = shown and sys.stderr.isatty()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from doubletime.core.vocabulary import Finish
+from doubletime.core.vocabulary import SLO, Finish
 from doubletime.decoding.params import SamplingParams
 
 
@@ -17,6 +17,9 @@ class Submit:
     prompt: tuple[int, ...]
     params: SamplingParams
     priority: int = 0
+    tenant: str = ""
+    program: str = ""
+    slo: SLO = SLO()
 
 
 @dataclass(frozen=True, slots=True)
