@@ -50,7 +50,9 @@ def _array(file: IO[str]) -> Iterator[Any]:
     """The items of an array whose bracket has been read."""
     decode, text, at, need = json.JSONDecoder().raw_decode, "", 0, _PIECE
     while True:
-        at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        space = _SPACE.match(text, at)
+        assert space is not None, "the pattern matches the empty text"
+        at = space.end()
         if text.startswith("]", at):
             return
         try:
