@@ -180,3 +180,14 @@ def test_blocks_that_left_the_window_are_not_given_back_twice() -> None:
     before = staged.available[0]
     staged.give_back(seq)
     assert staged.available == [before + 2]
+
+
+def test_blocks_in_flight_of_every_group_come_later() -> None:
+    memory = Memory(make_limits((6, 6), groups=(FULL, WINDOW)))
+    seq, other = computed(memory, sequence(0, 12, 2), 5), sequence(1, 24, 2)
+    seq.in_flight = 1
+    staged = StagedMemory(memory)
+    staged.give_back(seq)
+    assert staged.available == [4, 4]
+    assert not staged.take(other, [6, 6], None)
+    assert staged.wait_is_enough, "both groups get two blocks back"

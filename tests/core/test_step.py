@@ -150,7 +150,9 @@ def test_busy_when_served_in_this_step_or_asked_for_nothing() -> None:
         seq = first(step)
         return [step.run(seq, 0), step.run(seq, -1), step.run(seq), step.run(seq)]
 
-    assert [grant.why for grant in ask(rig, script)] == [Why.BUSY, Why.BUSY, Why.FULL, Why.BUSY]
+    grants = ask(rig, script)
+    assert [grant.why for grant in grants] == [Why.BUSY, Why.BUSY, Why.FULL, Why.BUSY]
+    assert [grant.tokens for grant in grants if grant.why is Why.BUSY] == [0, 0, 0]
     assert seq is None
 
 
