@@ -229,7 +229,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     "retain": ("rank",),
     "admit": ("admit",),
 }
-HOOKS = ("arrive", "served", "left", "interrupt")
 
 
 def overrides(policy: Policy, method: str) -> bool:
