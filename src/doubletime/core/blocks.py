@@ -51,6 +51,16 @@ class BlockPool:
         self.refs[block] = 1
         return block
 
+    def allocate_many(self, count: int) -> list[int]:
+        """As many blocks as that, in the order in which `allocate` would give them."""
+        if len(self._free) < count:
+            return [self.allocate() for _ in range(count)]
+        taken = self._free[: -count - 1 : -1]
+        del self._free[len(self._free) - count :]
+        for block in taken:
+            self.refs[block] = 1
+        return taken
+
     def share(self, block: int) -> None:
         """One more reference, to a held or a cached block."""
         if self.refs[block] == 0:
@@ -70,6 +80,15 @@ class BlockPool:
             self.freed.append(block)
         else:
             self._keep(block, rank, pin_until)
+
+    def release_plain(self, block: int) -> bool:
+        """Frees a block that has one holder and no key; False, and nothing done, for any other."""
+        if self.refs[block] != 1 or self.key_of[block] is not None:
+            return False
+        self.refs[block] = 0
+        self._free.append(block)
+        self.freed.append(block)
+        return True
 
     def publish(self, block: int, key: int) -> bool:
         """Enters a held block into the index; False when the key (or the block) is there already."""

@@ -31,8 +31,11 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
     for seq, need in step.growth():
         _extend(core, seq, need, tables)
     work = step.work if core.stack.listens else Work()
-    decodes = tuple(step.decodes.values()) + tuple(grant.seq for grant in staged if _is_decode(grant))
-    slabs = tuple((grant.seq, grant.slab) for grant in staged if not _is_decode(grant))
+    decodes: tuple[Sequence, ...] = tuple(step.decodes.values())
+    slabs: tuple[tuple[Sequence, Slab], ...] = ()
+    if staged:
+        decodes += tuple([grant.seq for grant in staged if _is_decode(grant)])
+        slabs = tuple([(grant.seq, grant.slab) for grant in staged if not _is_decode(grant)])
     starts = _advance_decodes(core, decodes, step.index)
     for seq, slab in slabs:
         _advance(core, seq, slab, step.index)
@@ -45,14 +48,14 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
         generation=core.generation,
         decode_seqs=tuple([seq.id for seq in decodes]),
         decode_starts=starts,
-        work=tuple(slab for _, slab in slabs),
+        work=tuple([slab for _, slab in slabs]),
         depth=step.depth.total,
         tables=tuple(tables),
         copies=tuple(copies),
         frees=core.memory.take_freed() if carried_out else (),
         drops=_take(core.roster.drops) if carried_out else (),
         ends=_take(core.roster.ends) if carried_out else (),
-        preempted=tuple(Preemption(seq, fate) for seq, fate in step.preempted.items()),
+        preempted=tuple([Preemption(seq, fate) for seq, fate in step.preempted.items()]),
         wake=step.wake,
         denied=tuple(step.denied.values()),
         notes=tuple(step.notes.items()),

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as Row
 from typing import Protocol
 
 from doubletime.core.events import Event, Fallback
 from doubletime.core.executor import Executor
 from doubletime.core.plan import Plan
 from doubletime.core.scheduler import Scheduler
+from doubletime.core.sequence import Sequence
 from doubletime.core.vocabulary import Nanoseconds
 
 
 class Source(Protocol):
     """Where events come from, stamped with their time. In real time it waits, in virtual time it jumps."""
 
-    def take(self, wake: Nanoseconds | None) -> Sequence[Event] | None:
+    def take(self, wake: Nanoseconds | None) -> Row[Event] | None:
         """The events at hand, waiting for the first; a Timer when `wake` comes before any. None: there is no more."""
 
     def refused(self, request: int, reason: str) -> None:
         """A request that arrived can never run; it has left no trace in the core."""
+
+    def ended(self, seq: Sequence) -> None:
+        """A sequence has ended, with its history."""
 
 
 class Recorder(Protocol):
@@ -57,7 +62,7 @@ class Engine:
         self.steps = 0  # dispatched
         self._stopwatch = stopwatch
         self._planning_limit = planning_limit
-        self._wake: Nanoseconds | None = None
+        self.wake: Nanoseconds | None = None  # when to plan again although nothing has happened
 
     def run(self) -> None:
         """Turns until the source has no more events."""
@@ -66,17 +71,29 @@ class Engine:
 
     def turn(self) -> bool:
         """Takes what has happened and plans what comes next. False when the source is exhausted."""
-        events = self.source.take(self._wake)
+        events = self.source.take(self.wake)
         if events is None:
             return False
         for event in events:
             self.apply(event)
         for request, reason in self.scheduler.take_refused():
             self.source.refused(request, reason)
+        for seq in self.scheduler.take_ended():
+            self.source.ended(seq)
         for step in self.scheduler.take_stops():
             self.executor.stop(step)
         self._fill()
         return True
+
+    def horizon(self) -> int:
+        """How many turns from now on would change nothing but counters, if nothing else happens: see `core.leap`."""
+        full = self.scheduler.in_flight == self.in_flight and self.wake is None
+        return self.scheduler.horizon() if full else 0
+
+    def leap(self, ends: Row[Nanoseconds]) -> None:
+        """As many turns, each of which took the result of the oldest step at the time given and planned one more."""
+        self.scheduler.leap(ends)
+        self.steps += len(ends)
 
     def apply(self, event: Event) -> None:
         """Takes one event, without planning."""
@@ -86,11 +103,11 @@ class Engine:
 
     def _fill(self) -> None:
         """Plans and dispatches until enough steps are in flight or there is nothing to do."""
-        self._wake = None
+        self.wake = None
         while self.scheduler.in_flight < self.in_flight:
             plan = self._plan()
             if plan.idle:
-                self._wake = plan.wake
+                self.wake = plan.wake
                 return
             self.steps += 1
             self.executor.dispatch(plan)

@@ -7,6 +7,7 @@ has counted before. `tend` publishes full blocks and frees those that left a win
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import chain, repeat
 from math import lcm
 from typing import NamedTuple
 
@@ -44,6 +45,8 @@ class Memory:
         self.pools = [BlockPool(count) for count in limits.blocks]
         self.grain = lcm(*(group.block_tokens for group in limits.groups))
         self.limbo = [0] * len(self.groups)  # blocks that return when a step in flight ends
+        self.published = 0  # blocks that ever entered a prefix index
+        self._only_size = limits.groups[0].block_tokens if len(limits.groups) == 1 else 0
         self._no_hit = Hit(0, tuple(() for _ in self.groups))
         self._prefix_groups = [g for g, group in enumerate(self.groups) if group.kind is not GroupKind.WINDOW]
         self._window_groups = [g for g, group in enumerate(self.groups) if group.kind is GroupKind.WINDOW]
@@ -73,6 +76,15 @@ class Memory:
             upto = max(end, reserve) if group.kind is not GroupKind.WINDOW else end
             need.append(max(0, -(-upto // group.block_tokens) - held[g]))
         return need
+
+    def next_blocks(self, seq: Sequence, position: int) -> list[int]:
+        """Blocks to allocate per group before `position` can be written, where all before it can."""
+        if self._only_size:
+            return [1 if len(seq.tables[0]) * self._only_size <= position else 0]
+        return [
+            int(len(table) * group.block_tokens <= position)
+            for table, group in zip(seq.tables, self.groups, strict=True)
+        ]
 
     def most_at_once(self, first_live: tuple[int, ...]) -> int:
         """The position up to which one slab may reach, given the first live block per group, in an empty memory."""
@@ -200,14 +212,17 @@ class Memory:
     def extend(self, seq: Sequence, need: Iterable[int]) -> None:
         """`need[g]` new blocks at the end of each block list."""
         for g, count in enumerate(need):
-            allocate = self.pools[g].allocate
-            seq.tables[g].extend([allocate() for _ in range(count)])
+            if count:
+                seq.tables[g] += self.pools[g].allocate_many(count)
         self.measure(seq)
 
     def measure(self, seq: Sequence) -> None:
         """Sets `room`: what can be written without asking again."""
         if seq.request.serial:
             return  # no room at any time: each of its steps is checked
+        if self._only_size:
+            seq.room = len(seq.tables[0]) * self._only_size
+            return
         seq.room = min(len(table) * group.block_tokens for table, group in zip(seq.tables, self.groups, strict=True))
 
     def tend(self, seq: Sequence) -> None:
@@ -224,7 +239,7 @@ class Memory:
             size, table, pool = group.block_tokens, seq.tables[g], self.pools[g]
             for at in range(seq.published[g], keyed // size):
                 if table[at] >= 0:
-                    pool.publish(table[at], block_key(seq, size, at))
+                    self.published += pool.publish(table[at], block_key(seq, size, at))
             seq.published[g] = max(seq.published[g], keyed // size)
 
     def _slide(self, seq: Sequence, g: int) -> None:
@@ -261,8 +276,9 @@ class Memory:
         seq = detached.seq
         for pool, first, table in zip(self.pools, detached.first, detached.tables, strict=True):
             for at in range(len(table) - 1, -1, -1):
-                if table[at] >= 0:
-                    pool.release(table[at], rank(seq, first + at), seq.pin_until)
+                block = table[at]
+                if block >= 0 and not pool.release_plain(block):
+                    pool.release(block, rank(seq, first + at), seq.pin_until)
 
     def enter_limbo(self, detached: Detached, sign: int) -> None:
         """Counts blocks that return when a step in flight ends (+1: they wait from now on, -1: no longer)."""
@@ -271,7 +287,8 @@ class Memory:
 
     def take_freed(self) -> tuple[tuple[int, int], ...]:
         """(group, block) of those that went free since the last call."""
-        return tuple((g, block) for g, pool in enumerate(self.pools) for block in pool.take_freed())
+        freed = chain.from_iterable(zip(repeat(g), pool.take_freed()) for g, pool in enumerate(self.pools))
+        return tuple(freed)
 
     def drop_cache(self) -> None:
         """Frees all that no sequence holds."""

@@ -13,38 +13,52 @@ from doubletime.core.vocabulary import Nanoseconds
 
 
 class Reports:
-    """Collects steps of a steady run and reports them together, before the policy is asked to plan again."""
+    """Adds up the steps of a steady run and reports them together, before the policy is asked to plan again."""
 
     def __init__(self, stack: Stack, depth: int) -> None:
         self._stack = stack
         self._depth = depth
-        self._flights: list[Flight] = []
+        self._steps = 0
         self._duration: Nanoseconds = 0
+        self._work = Work()
+        self._sampled: tuple[Sequence, ...] = ()
 
     def ended(self, flight: Flight, result: Result, now: Nanoseconds, *, more: bool) -> None:
         """A step ran. `more`: the next one is promised to be the same."""
         if not self._stack.listens:
             return
-        self._flights.append(flight)
+        self._steps += 1
         self._duration += result.duration
+        self._work += flight.work
+        self._sampled = _sampling(flight)
         if not more:
             self.flush(now, result.reached)
 
+    def leapt(self, flight: Flight, rounds: int, duration: Nanoseconds) -> None:
+        """`rounds` steps ran, `flight` the first of them, each as the last one but a token further."""
+        if not self._stack.listens:
+            return
+        decodes, context = flight.work.decodes, flight.work.decode_context
+        self._steps += rounds
+        self._duration += duration
+        self._work += Work(
+            decodes=rounds * decodes, decode_context=rounds * context + decodes * (rounds * (rounds - 1) // 2)
+        )
+        self._sampled = _sampling(flight)
+
     def flush(self, now: Nanoseconds, reached: int | None = None) -> None:
-        """Reports what has been collected."""
-        flights, self._flights = self._flights, []
-        duration, self._duration = self._duration, 0
-        if not flights:
+        """Reports what has been added up."""
+        steps, duration, work, sampled = self._steps, self._duration, self._work, self._sampled
+        self._steps, self._duration, self._work, self._sampled = 0, 0, Work(), ()
+        if not steps:
             return
         stopped = reached is not None
-        work = sum((flight.work for flight in flights), Work())
         if reached is not None:
             share = reached / self._depth
             work = replace(
                 work, prefill_tokens=work.prefill_tokens * share, prefill_context=work.prefill_context * share
             )
-        sampled = () if stopped else _sampling(flights[-1])
-        self._stack.served(Served(now, len(flights), duration, work, sampled, stopped))
+        self._stack.served(Served(now, steps, duration, work, () if stopped else sampled, stopped))
 
 
 def _sampling(flight: Flight) -> tuple[Sequence, ...]:

@@ -33,6 +33,7 @@ class Roster:
         self.flights: deque[Flight] = deque()
         self.open_rows = 0
         self.ends: list[int] = []  # sequences that the executor may forget
+        self.ended: list[Sequence] = []  # sequences that ended since somebody asked
         self.drops: list[int] = []  # sequences whose block lists and open slab are void
         self._admissions = 0
 
@@ -187,6 +188,7 @@ class Roster:
         self._give_back(seq, self.memory.detach(seq))
         seq.state, seq.finish = State.FINISHED, reason
         self.ends.append(seq.id)
+        self.ended.append(seq)
         del self.sequences[seq.id]
         self._leave_request(seq)
 

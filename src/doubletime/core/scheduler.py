@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as TimeRow
+
 from doubletime.core.commit import commit
 from doubletime.core.default import Default
 from doubletime.core.events import Append, Arrive, Cancel, Event, Fallback, Ready, Request, Result, Timer, Truncate
 from doubletime.core.flight import Flight
+from doubletime.core.leap import horizon, leap
 from doubletime.core.memory import Memory
 from doubletime.core.plan import Plan
 from doubletime.core.policy import FlightView, Policy
@@ -36,7 +39,7 @@ class Scheduler:
         self.now: Nanoseconds = 0
         self.generation = 0  # steps that were stopped
         self._default_stack = Stack((default,), default)
-        self._reports = Reports(self.stack, limits.depth.total)
+        self.reports = Reports(self.stack, limits.depth.total)
         self._steady = 0  # steps that the policy promised to be the same bulk decode
         self._fallback_steps = 0
         self._refused: list[tuple[int, str]] = []
@@ -87,6 +90,22 @@ class Scheduler:
         """Steps that the executor is to be asked to stop."""
         stops, self._stops = self._stops, []
         return stops
+
+    def take_ended(self) -> list[Sequence]:
+        """Sequences that ended since the last call, however they did."""
+        ended, self.roster.ended = self.roster.ended, []
+        return ended
+
+    # ---- fast-forward
+
+    def horizon(self) -> int:
+        """How many next results and plans change nothing but counters: see `core.leap`."""
+        return horizon(self, self._steady) if self._steady > 0 else 0
+
+    def leap(self, ends: TimeRow[Nanoseconds]) -> None:
+        """Takes as many results and plans as there are times at which the steps end; at most `horizon`."""
+        leap(self, ends)
+        self._steady -= len(ends)
 
     def _arrive(self, request: Request) -> None:
         problem = self._problem(request)
@@ -152,14 +171,16 @@ class Scheduler:
         if flight.step != result.step:
             raise ValueError(f"a result of step {result.step}, but step {flight.step} is the oldest in flight")
         ran = not (result.revoked or result.failed or flight.revoked)
+        published = self.memory.published
         finished = settle(self, flight, result)
-        more_hits = bool(result.rows) and len(self.roster.waiting) > 0  # new block keys may let somebody in
+        news = bool(result.rows) or self.memory.published > published
+        more_hits = news and len(self.roster.waiting) > 0  # new blocks of a prefix may let somebody in
         if finished or more_hits or result.reached is not None or not flight.pure or not ran:
             self._steady = 0
         if flights:
             flights[0].started = self.now
         if ran:
-            self._reports.ended(flight, result, self.now, more=self._steady > 0)
+            self.reports.ended(flight, result, self.now, more=self._steady > 0)
 
     # ---- plans out
 
@@ -181,7 +202,7 @@ class Scheduler:
         """The policy's step; the default's where the policy may not, cannot or does not plan."""
         if self._steady and (step := self._steady_step()):
             return step, "policy", ""
-        self._reports.flush(self.now)
+        self.reports.flush(self.now)
         if self._fallback_steps:
             self._fallback_steps -= 1
             return self._default_step(), "default", "the policy was too slow"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from doubletime.core.memory import Hit, Memory
 from doubletime.core.sequence import Sequence
 
@@ -51,11 +53,7 @@ class StagedMemory:
 
     def grow(self, seq: Sequence) -> bool:
         """Counts the next block of a sequence that only goes on; False if there is none."""
-        position = seq.computed
-        need = [
-            int(len(table) * group.block_tokens <= position)
-            for table, group in zip(seq.tables, self._memory.groups, strict=True)
-        ]
+        need = self._memory.next_blocks(seq, seq.computed)
         for count, have in zip(need, self.available, strict=True):
             if count > have:
                 return False
@@ -66,6 +64,10 @@ class StagedMemory:
     def taken(self, seq: Sequence) -> list[int] | None:
         """What was counted for a sequence in this step."""
         return self._taken.get(seq.id)
+
+    def all_taken(self) -> Iterable[tuple[int, list[int]]]:
+        """What was counted, by sequence, in the order of asking."""
+        return self._taken.items()
 
     def undo(self, seq: Sequence, hit: Hit | None) -> None:
         """The inverse of `take`."""

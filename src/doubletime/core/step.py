@@ -154,7 +154,8 @@ class Step:
 
     def growth(self) -> Iterator[tuple[Sequence, list[int]]]:
         """Decodes that take new blocks, and how many per group."""
-        return ((seq, need) for seq in self.decodes.values() if (need := self._memory.taken(seq)) is not None)
+        decodes = self.decodes
+        return ((decodes[seq], need) for seq, need in self._memory.all_taken() if seq in decodes)
 
     # ---- checking
 

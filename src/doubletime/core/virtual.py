@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from doubletime.core.events import Event, Result, Timer
+from doubletime.core.sequence import Sequence as Ended
 from doubletime.core.vocabulary import Nanoseconds
 
 
@@ -41,8 +42,13 @@ class VirtualSource:
         heapq.heappush(self._heap, (event.time, self._count, event))
         self._count += 1
 
+    @property
+    def next_time(self) -> Nanoseconds | None:
+        """When the next posted event enters."""
+        return self._heap[0][0] if self._heap else None
+
     def take(self, wake: Nanoseconds | None) -> Sequence[Event] | None:
-        posted = self._heap[0][0] if self._heap else None
+        posted = self.next_time
         ends = self.executor.ends_at if self.executor else None
         times = [time for time in (posted, ends, wake) if time is not None]
         if not times:
@@ -57,6 +63,9 @@ class VirtualSource:
 
     def refused(self, request: int, reason: str) -> None:
         self.refusals.append((request, reason))
+
+    def ended(self, seq: Ended) -> None:
+        """Nobody here needs to know."""
 
     def _due(self) -> list[Event]:
         events = []

@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from doubletime.core.events import Arrive, Cancel, Event, Request, Result, Row, Timer
 from doubletime.core.plan import Plan
 from doubletime.core.rng import Purpose, bits
+from doubletime.core.sequence import Sequence as Ended
 from doubletime.core.vocabulary import Finish, Nanoseconds
 from doubletime.decoding.detokenizer import Vocabulary
 from doubletime.decoding.keys import KeyChain
@@ -91,6 +92,9 @@ class Host:
         choice = self._choices[request]
         self._news.append(_refusal(choice.handle, reason))
         self._forget(choice.handle)
+
+    def ended(self, seq: Ended) -> None:
+        """Its submitter has been told already, with the token that ended it."""
 
     @property
     def idle(self) -> bool:

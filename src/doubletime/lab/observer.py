@@ -51,6 +51,10 @@ class Observer:
         for preemption in plan.preempted:
             self._preempted(scheduler, preemption.seq)
 
+    def leapt(self, steps: int) -> None:
+        """So many steps of nothing but decodes were taken at once."""
+        self._steps += steps
+
     def facts(self, planning_ns: Nanoseconds | None = None) -> EngineFacts:
         """`planning_ns`: what the loop's stopwatch took for the plans that were seen here."""
         replaced = self._rehit + self._recomputed

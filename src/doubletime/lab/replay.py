@@ -63,6 +63,7 @@ class _Replayer:
             )
         self._writer.event(step, event)
         self._scheduler.apply(event)
+        self._scheduler.take_ended()
         report = self.report
         report.events += 1
         report.requests += isinstance(event, Arrive)

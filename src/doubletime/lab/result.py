@@ -43,6 +43,14 @@ class Scores:
         """A gap between two tokens of a request that was completed."""
         self._each(record, lambda metrics: metrics.gap(gap))
 
+    def gaps(self, slo_class: str, replica: str, gap: Nanoseconds, times: int) -> None:
+        """As many equal gaps of completed requests of one class on one replica."""
+        self.all.gap(gap, times)
+        if slo_class:
+            self.classes.setdefault(slo_class, Metrics(self.slo)).gap(gap, times)
+        if replica:
+            self.replicas.setdefault(replica, Metrics(self.slo)).gap(gap, times)
+
     def add(self, record: Record, now: Nanoseconds) -> None:
         """A request has ended."""
         self._each(record, lambda metrics: metrics.add(record, now))

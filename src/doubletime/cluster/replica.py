@@ -1,0 +1,132 @@
+"""One engine among several in virtual time: it tells when it next does something, and leaps where nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Row
+from typing import Protocol
+
+from doubletime.core.events import Arrive, Event
+from doubletime.core.flight import Flight
+from doubletime.core.loop import Engine, Recorder
+from doubletime.core.policy import Policy
+from doubletime.core.scheduler import Scheduler
+from doubletime.core.sequence import Sequence
+from doubletime.core.virtual import VirtualSource
+from doubletime.core.vocabulary import Limits, Nanoseconds
+from doubletime.executors.virtual import Cost, Jitter, VirtualExecutor
+
+
+class Watcher(Recorder, Protocol):
+    """Who follows a replica's steps. Leaps are told as what they stand for."""
+
+    def leapt(self, scheduler: Scheduler, flight: Flight, ends: Row[Nanoseconds]) -> None:
+        """Steps like `flight` ended at these times; the scheduler is as before the leap."""
+        ...
+
+
+class Owner(Protocol):
+    """Who hears what became of the sequences of a replica."""
+
+    def ended(self, replica: Replica, seq: Sequence) -> None: ...
+
+    def refused(self, replica: Replica, request: int, reason: str) -> None: ...
+
+
+class _Source(VirtualSource):
+    def __init__(self, replica: Replica, owner: Owner) -> None:
+        super().__init__()
+        self._replica = replica
+        self._owner = owner
+
+    def refused(self, request: int, reason: str) -> None:
+        self._replica.left()
+        self._owner.refused(self._replica, request, reason)
+
+    def ended(self, seq: Sequence) -> None:
+        if seq.request.n == 1 or seq.request.id not in self._replica.scheduler.roster.requests:
+            self._replica.left()
+        self._owner.ended(self._replica, seq)
+
+
+class Replica:
+    """An engine with a virtual executor. `next_time` and `advance` drive it; `post` hands it events."""
+
+    def __init__(
+        self,
+        index: int,
+        limits: Limits,
+        policies: tuple[Policy, ...],
+        cost: Cost,
+        owner: Owner,
+        watcher: Watcher,
+        *,
+        in_flight: int = 2,
+        jitter: Jitter | None = None,
+        leaps: bool = True,
+    ) -> None:
+        self.index = index
+        self.limits = limits
+        self.scheduler = Scheduler(limits, policies)
+        self._watcher = watcher
+        self._source = _Source(self, owner)
+        self._executor = VirtualExecutor(self._source, cost, jitter)
+        self.engine = Engine(self.scheduler, self._executor, self._source, in_flight=in_flight, recorder=watcher)
+        self._leaps = leaps and cost.stages == 1
+        self._ends: list[Nanoseconds] = []  # when the steps of the leap that is being prepared end
+        self._sent = self._left = 0
+        self._rounds = 0  # how many of them may be leapt
+
+    @property
+    def outstanding(self) -> int:
+        """Requests that were sent here and have not ended."""
+        return self._sent - self._left
+
+    def send(self, arrival: Arrive) -> None:
+        """A request for this replica, now or later."""
+        self._sent += 1
+        self._source.post(arrival)
+
+    def post(self, event: Event) -> None:
+        """Another event, for now or later."""
+        self._source.post(event)
+
+    def left(self) -> None:
+        """A request of this replica has ended."""
+        self._left += 1
+
+    def next_time(self, until: Nanoseconds | None) -> Nanoseconds | None:
+        """When something happens here that others could notice, as far as it is before `until`; None: never.
+
+        A time at or after `until` may be too early: ask again with a later `until`.
+        """
+        due = self._source.next_time
+        if self._rounds:
+            limit = due if until is None else until if due is None else min(until, due)
+            self._executor.extend(self._ends, self._rounds + 1, limit)
+            return self._ends[-1] if due is None else min(due, self._ends[-1])
+        ends = self._executor.ends_at
+        times = [time for time in (due, ends, self.engine.wake) if time is not None]
+        return min(times, default=None)
+
+    def catch_up(self, now: Nanoseconds) -> None:
+        """Takes the prepared steps that end before `now`, so that what is posted for now comes after them."""
+        if self._rounds:
+            self._leap(sum(end < now for end in self._ends))
+            self._rounds = self.engine.horizon()
+
+    def advance(self, now: Nanoseconds) -> None:
+        """Does what happens at `now` = `next_time`."""
+        if self._rounds:
+            self._leap(sum(end < now for end in self._ends))
+        self.engine.turn()
+        if self._leaps:
+            self._rounds = self.engine.horizon()
+
+    def _leap(self, count: int) -> None:
+        """Commits `count` of the prepared rounds; what is left of them is forgotten."""
+        count, ends = min(count, self._rounds), self._ends
+        if count:
+            self._watcher.leapt(self.scheduler, self.scheduler.roster.flights[0], ends[:count])
+            self.engine.leap(ends[:count])
+            self._executor.leap([flight.plan for flight in self.scheduler.roster.flights], ends, count)
+        self._ends, self._rounds = [], 0
