@@ -27,7 +27,7 @@ lint: .venv/.dev
 # The rehearsal's part of the tests, where torch is not installed.
 light: .venv-light/.test
 	$(LIGHT)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") and "torch is in .venv-light")'
-	$(LIGHT)/python -m pytest -q $(wildcard tests/core tests/policies tests/shapes tests/lab)
+	$(LIGHT)/python -m pytest -q $(wildcard tests/core tests/policies tests/shapes tests/hardware tests/cluster tests/lab tests/executors/test_virtual.py)
 
 unit: .venv/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

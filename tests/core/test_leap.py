@@ -155,12 +155,11 @@ def started(output: int = 30, **how: Any) -> Driver:
     return driver
 
 
-def test_the_horizon_ends_before_the_last_token_is_planned() -> None:
+def test_the_horizon_ends_when_the_last_token_is_planned() -> None:
     driver = started(output=10)
-    assert driver.horizon == 7, "token 1 is sampled, 2 in flight, the 10th ends the sequence and is planned as usual"
-    driver.leap(7)
+    assert driver.horizon == 8, "token 1 is sampled, 2 in flight, and the result of the 10th ends the sequence"
+    driver.leap(8)
     assert driver.horizon == 0
-    driver.end()
     driver.end()
     assert not driver.core.roster.sequences
 

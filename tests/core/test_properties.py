@@ -61,12 +61,14 @@ class EngineMachine(RuleBasedStateMachine):
         delay=st.integers(0, 2_000_000),
         flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
         ttft=st.sampled_from((None, 500_000, 5_000_000)),
+        preloaded=st.sampled_from((0, 0, 1, 5, 8, 17)),
     )
-    def arrive(self, prefix, rest, limit, n, end_token, priority, delay, flags, ttft) -> None:  # type: ignore[no-untyped-def]
+    def arrive(self, prefix, rest, limit, n, end_token, priority, delay, flags, ttft, preloaded) -> None:  # type: ignore[no-untyped-def]
         serial, ready, hits = flags
         self.world.arrive(
             [*prefix, *rest], limit, n=n, end_token=end_token, priority=priority, delay=delay,
             serial=serial, ready=ready or n > 1, take_hits=hits, ttft=ttft,
+            preloaded=min(preloaded, len(prefix) + len(rest) - 1) if hits else 0,
         )  # fmt: skip
 
     @rule(tokens=st.lists(st.integers(0, 6), max_size=6), limit=st.integers(1, 5))

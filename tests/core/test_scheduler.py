@@ -494,15 +494,28 @@ def test_any_event_ends_a_promise() -> None:
     assert [report.steps for report in policy.reports[:2]] == [1, 2]
 
 
-def test_a_finish_ends_a_promise() -> None:
+def test_a_finish_ends_a_promise_only_if_somebody_waits() -> None:
+    for waits in (False, True):
+        policy = Steady(1000)
+        rig = Rig(policy, seats=2)
+        rig.arrive(6, 3)
+        rig.arrive(6, 9)
+        if waits:
+            rig.arrive(6, 3)
+        rig.steps(3)
+        assert policy.composed == 2
+        plan = rig.step()
+        assert policy.composed == 2 + waits
+        assert plan.decode_seqs == (1,)
+
+
+def test_a_finish_ends_a_run_of_equal_steps() -> None:
     policy = Steady(1000)
     rig = Rig(policy)
-    rig.arrive(6, 3)
+    rig.arrive(6, 4)
     rig.arrive(6, 9)
-    rig.steps(3)
-    assert policy.composed == 2
-    rig.step()
-    assert policy.composed == 3
+    rig.steps(9)
+    assert [(report.steps, report.work.decodes) for report in policy.reports] == [(1, 0), (3, 6), (5, 5)]
 
 
 def test_new_keys_end_a_promise_only_if_somebody_waits() -> None:

@@ -81,13 +81,15 @@ class BlockPool:
         else:
             self._keep(block, rank, pin_until)
 
-    def release_plain(self, block: int) -> bool:
-        """Frees a block that has one holder and no key; False, and nothing done, for any other."""
-        if self.refs[block] != 1 or self.key_of[block] is not None:
+    def release_plain(self, blocks: list[int]) -> bool:
+        """Frees blocks, the last one first, if each has one holder and no key; else False, and nothing is done."""
+        refs = self.refs
+        if set(map(self.key_of.__getitem__, blocks)) != {None} or set(map(refs.__getitem__, blocks)) != {1}:
             return False
-        self.refs[block] = 0
-        self._free.append(block)
-        self.freed.append(block)
+        for block in blocks:
+            refs[block] = 0
+        self._free += blocks[::-1]
+        self.freed += blocks[::-1]
         return True
 
     def publish(self, block: int, key: int) -> bool:

@@ -85,6 +85,7 @@ def _seat(core: Scheduler, grant: Staged) -> None:
     if grant.hit is not None and grant.hit.tokens:
         core.memory.seat_hit(seq, grant.hit)
         seq.hit_tokens = grant.hit.tokens
+    seq.preloaded = 0
     core.roster.seat(seq)
 
 

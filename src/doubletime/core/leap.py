@@ -33,7 +33,7 @@ def horizon(core: Scheduler, most: int) -> int:
         return 0
     oldest = flights[0].step
     for seq in flights[0].decodes:
-        left = seq.prompt + seq.request.limit - 2 - seq.computed
+        left = seq.prompt + seq.request.limit - 1 - seq.computed
         if left < most:
             most = left
         if seq.fresh_from > oldest or seq.void_from > oldest or seq.request.serial:
@@ -86,6 +86,8 @@ def leap(core: Scheduler, ends: Row[Nanoseconds]) -> None:
         seq.computed += rounds
         seq.last = now
         seq.last_step = last
+        if seq.computed >= seq.prompt + seq.request.limit - 1:
+            roster.refresh(seq)  # its last token is planned
     core.now = roster.now = now
     _move_flights(core, ends)
     roster.step += rounds

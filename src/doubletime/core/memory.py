@@ -23,7 +23,10 @@ RankOf = Callable[[Sequence, int], Rank]
 
 
 class Hit(NamedTuple):
-    """The longest prefix that every group has cached, and its blocks (-1: outside the window, not needed)."""
+    """The longest prefix that every group has cached, and its blocks (-1: outside the window, not needed).
+
+    `tokens` is further than the blocks go where the rest of the KV comes from elsewhere.
+    """
 
     tokens: int
     blocks: tuple[tuple[int, ...], ...]
@@ -103,6 +106,17 @@ class Memory:
         return seq.tables[g][at] if at < len(seq.tables[g]) else None
 
     # ---- prefixes
+
+    def start(self, seq: Sequence) -> Hit:
+        """What a sequence without blocks starts from: cached blocks, and behind them KV that is preloaded."""
+        hit = self.match(seq)
+        if hit.tokens >= seq.preloaded:
+            return hit
+        blocks = []
+        for g, cached in enumerate(hit.blocks):
+            first = self._first(g, seq.preloaded)
+            blocks.append((-1,) * first + cached[first:])
+        return Hit(seq.preloaded, tuple(blocks))
 
     def match(self, seq: Sequence) -> Hit:
         """The prefix that a sequence without blocks could start from, short of its last token.
@@ -275,10 +289,11 @@ class Memory:
         """Gives detached blocks back, tail first, so that tails are reused first."""
         seq = detached.seq
         for pool, first, table in zip(self.pools, detached.first, detached.tables, strict=True):
+            if not table or (-1 not in table and pool.release_plain(table)):
+                continue
             for at in range(len(table) - 1, -1, -1):
-                block = table[at]
-                if block >= 0 and not pool.release_plain(block):
-                    pool.release(block, rank(seq, first + at), seq.pin_until)
+                if table[at] >= 0:
+                    pool.release(table[at], rank(seq, first + at), seq.pin_until)
 
     def enter_limbo(self, detached: Detached, sign: int) -> None:
         """Counts blocks that return when a step in flight ends (+1: they wait from now on, -1: no longer)."""

@@ -204,7 +204,11 @@ class Policy:
     # ---- hooks
 
     def steady(self, step: StepView) -> int:
-        """After a step of nothing but `decode_all`: how many next steps are the same, unless something happens."""
+        """After a step of nothing but `decode_all`: how many next steps are the same, unless something happens.
+
+        Something: any event but a result, a stop, and while somebody waits an end or a newly cached block. An end while
+        nobody waits changes who decodes, not that all do.
+        """
         return 0
 
     def arrive(self, seq: SequenceView, now: Nanoseconds) -> None:

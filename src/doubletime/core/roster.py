@@ -144,6 +144,7 @@ class Roster:
         seq.prompt = min(seq.prompt, length)
         del seq.keys[length // seq.request.key_tokens :]
         seq.parked = False
+        seq.preloaded = min(seq.preloaded, max(0, length - 1))
         self.keep_up_to(seq, min(seq.done, length - seq.final))
         seq.back_to_settled()
         self.refresh(seq)

@@ -125,6 +125,11 @@ class Scheduler:
             return f"at least 1 output token must be asked for, not {request.limit}"
         if request.n < 1 or (request.n > 1 and not request.final):
             return f"n must be 1 or more, and 1 for a prompt that is still arriving, not {request.n}"
+        if request.preloaded and not (0 <= request.preloaded < request.prompt and request.take_hits):
+            return (
+                f"{request.preloaded} tokens cannot be preloaded of a prompt of {request.prompt}: "
+                "its last one is computed here, and all of them where no hits are taken"
+            )
         return self._problem_of_length(request.prompt, request.limit, request.final)
 
     def _problem_of_length(self, prompt: int, limit: int, final: bool) -> str | None:
@@ -173,14 +178,21 @@ class Scheduler:
         ran = not (result.revoked or result.failed or flight.revoked)
         published = self.memory.published
         finished = settle(self, flight, result)
-        news = bool(result.rows) or self.memory.published > published
-        more_hits = news and len(self.roster.waiting) > 0  # new blocks of a prefix may let somebody in
-        if finished or more_hits or result.reached is not None or not flight.pure or not ran:
+        if result.reached is not None or not ran or self._others_may_run(flight, finished, published, result):
             self._steady = 0
         if flights:
             flights[0].started = self.now
         if ran:
-            self.reports.ended(flight, result, self.now, more=self._steady > 0)
+            self.reports.ended(flight, result, self.now, more=self._steady > 0 and not finished)
+
+    def _others_may_run(self, flight: Flight, finished: bool, published: int, result: Result) -> bool:
+        """Whether a result changed something for those who wait: room, a longer prefix, a prompt to fork from.
+
+        Where nobody waits and nothing is being prefilled, a bulk decode goes on with those that are left.
+        """
+        if not (len(self.roster.waiting) or self.roster.prefilling):
+            return False
+        return finished or not flight.pure or bool(result.rows) or self.memory.published > published
 
     # ---- plans out
 

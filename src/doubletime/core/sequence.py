@@ -19,8 +19,8 @@ class Sequence:
     __slots__ = (
         "admitted", "announced", "arrived", "busy", "choice", "computed", "done", "final", "finish", "first",
         "first_slab", "fresh_from", "hit_tokens", "id", "in_flight", "keys", "last", "last_step", "match_memo",
-        "open", "output", "parked", "pending", "pin_until", "preemptions", "prompt", "published", "recomputed",
-        "request", "room", "settled_open", "state", "tables", "tend_at", "void_from",
+        "open", "output", "parked", "pending", "pin_until", "preemptions", "preloaded", "prompt", "published",
+        "recomputed", "request", "room", "settled_open", "state", "tables", "tend_at", "void_from",
     )  # fmt: skip
 
     def __init__(self, seq_id: int, request: Request, arrived: Nanoseconds, groups: int) -> None:
@@ -34,6 +34,7 @@ class Sequence:
         self.busy = not request.ready
         self.parked = False  # an open prompt that lost its KV while it waited for more: computed again when that comes
         self.keys: list[int] = list(request.keys)
+        self.preloaded = 0 if self.choice else request.preloaded  # until it is seated, or loses its KV
         # progress, settled
         self.done = 0
         self.output = 0

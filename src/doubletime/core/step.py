@@ -75,7 +75,7 @@ class Step:
 
     def hit(self, seq: SequenceView) -> int:
         own = self._own(seq)
-        return self._roster.memory.match(own).tokens if own.state is State.WAITING else own.computed
+        return self._roster.memory.start(own).tokens if own.state is State.WAITING else own.computed
 
     # ---- asking
 
@@ -186,7 +186,7 @@ class Step:
             return Grant(0, Why.ROWS)
         if new_seat and self._stack.admits and not self._stack.admission.admit(self, seq):
             return Grant(0, Why.ADMIT)
-        hit = self._roster.memory.match(seq) if seq.state is State.WAITING else None
+        hit = self._roster.memory.start(seq) if seq.state is State.WAITING else None
         slab, why = self._cut(seq, hit, tokens, bottom)
         if slab is None:
             return Grant(0, why)

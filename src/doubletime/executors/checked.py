@@ -27,10 +27,13 @@ class _State:
 class Device:
     """KV slots of every group as (content or None). Content is only there once a token is at full depth."""
 
-    def __init__(self, limits: Limits, content: Content) -> None:
+    def __init__(self, limits: Limits, content: Content, preloaded: Callable[[int], int] = lambda seq: 0) -> None:
+        """`preloaded` tells once of each sequence how much KV is put into its first blocks from outside."""
         self._groups = limits.groups
         self._depth = limits.depth.total
         self._content = content
+        self._preloaded = preloaded
+        self._incoming: dict[int, list[int]] = {}
         self._slots: list[list[list[int | None]]] = [
             [[None] * group.block_tokens for _ in range(count)]
             for group, count in zip(limits.groups, limits.blocks, strict=True)
@@ -42,6 +45,8 @@ class Device:
         """Notes what the plan's sequences consist of at this time: a later cut or append does not change the step."""
         for slab in plan.slabs:
             self._expected[plan.step, slab.seq] = self._content(slab.seq, slab.end)
+            if tokens := self._preloaded(slab.seq):
+                self._incoming[slab.seq] = self._content(slab.seq, tokens)
 
     def bookkeeping(self, plan: Plan) -> None:
         """Ends, drops, frees, tables, copies, in this order."""
@@ -55,6 +60,15 @@ class Device:
             state.tables[g][at:] = blocks
         for g, source, target in plan.copies:
             self._slots[g][target] = list(self._slots[g][source])
+        for slab in plan.slabs:
+            self._preload(slab.seq, self._incoming.pop(slab.seq, []))
+
+    def _preload(self, seq: int, content: list[int]) -> None:
+        for table, slots, group in zip(self._seqs[seq].tables, self._slots, self._groups, strict=True):
+            for position in range(len(content)):
+                block, offset = table[position // group.block_tokens], position % group.block_tokens
+                if block >= 0 and slots[block][offset] is None:
+                    slots[block][offset] = content[position]
 
     def begin(self, plan: Plan) -> None:
         """Checks that every slab finds what it reads, and that nobody else has what it writes."""

@@ -85,11 +85,9 @@ class Journal:
 
     def _taste(self, plan: Plan, steps: int) -> None:
         before, self._planned = self._planned, self._planned + steps
-        if before // self._stride == self._planned // self._stride:
-            return
-        self.sample.append(plan)
-        if len(self.sample) >= _SAMPLE:
-            self.sample, self._stride = self.sample[::2], self._stride * 2
+        self.sample += [plan] * (self._planned // self._stride - before // self._stride)
+        while len(self.sample) >= _SAMPLE:
+            self.sample, self._stride = self.sample[1::2], self._stride * 2
 
     def _held(self, scheduler: Scheduler) -> tuple[int, int, int, int]:
         if self._keep is None:

@@ -35,6 +35,7 @@ class _Life:
     arrived: Nanoseconds
     output: int = 0
     ended: bool = False
+    keys: tuple[int, ...] = ()  # of the blocks that prompt and answer filled
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class _History:
             case Arrive(time, request):
                 self.began = time if self.began is None else self.began
                 for seq in range(request.id, request.id + request.n):
-                    self.lives[seq] = _Life(request, time - self.began)
+                    self.lives[seq] = _Life(request, time - self.began, keys=request.keys)
             case Cancel():
                 for life in self.lives.values():
                     life.ended = life.ended or life.request.id == event.request
@@ -68,8 +69,10 @@ class _History:
                 if slab.samples and (result.reached is None or slab.bottom <= result.reached):
                     self._sampled(slab.seq, slab.samples)
         for row in result.rows:
-            if row.finish is not None and row.seq in self.lives:
-                self.lives[row.seq].ended = True
+            life = self.lives.get(row.seq)
+            if life is not None:
+                life.keys += row.keys
+                life.ended = life.ended or row.finish is not None
 
     def _sampled(self, seq: int, count: int) -> None:
         life = self.lives.get(seq)
@@ -93,7 +96,7 @@ def _session(life: _Life, output: int) -> Session:
     job = Job(
         request.prompt,
         max(1, output),
-        content=Keys(request.keys, request.key_tokens) if request.keys else None,
+        content=Keys(life.keys, request.key_tokens) if life.keys else None,
         priority=request.priority,
         tenant=request.tenant,
         program=request.program,
