@@ -25,7 +25,7 @@ from doubletime.core.vocabulary import SLO, Finish
 
 REQUEST = Request(
     1, 10, 5, n=2, keys=(1 << 127, 3), key_tokens=4, final=False, take_hits=False, serial=True, ready=False,
-    priority=-1, tenant="a", program="b", slo=SLO(5, None), seed=9,
+    priority=-1, tenant="a", program="b", slo=SLO(5, None), seed=9, preloaded=7,
 )  # fmt: skip
 EVENTS: tuple[Event, ...] = (
     Arrive(3, REQUEST),
@@ -77,6 +77,7 @@ def test_what_a_request_does_not_say() -> None:
     request = Request(1, 10, 5)
     assert (request.n, request.keys, request.key_tokens, request.priority, request.seed) == (1, (), 16, 0, 0)
     assert (request.final, request.take_hits, request.serial, request.ready) == (True, True, False, True)
+    assert request.preloaded == 0
     assert (request.tenant, request.program, request.slo) == ("", "", SLO(None, None))
     assert Append(0, 1, 2) == Append(0, 1, 2, (), False)
     assert Result(0, 1, 2) == Result(0, 1, 2, None, False, False, ())

@@ -58,3 +58,16 @@ def test_nothing_that_ran_has_no_rates() -> None:
     observer, _ = observe([], blocks=4)
     assert observer.facts() == Observer().facts()
     assert observer.facts().prefix_hit_rate is None
+
+
+def test_who_was_on_another_engine_before_counts_as_nobodys_prompt() -> None:
+    observer = Observer()
+    observer.resumes(1, 40)
+    events = [Arrive(0, Request(0, 64, 2)), Arrive(0, Request(1, 65, 2, preloaded=24))]
+    limits = Limits((KVGroup((0,), GroupKind.FULL, 16, 1),), (64,), DepthMap(1), max_rows=512)
+    source = VirtualSource(events)
+    Engine(Scheduler(limits), ScriptedExecutor(limits, source), source, recorder=observer).run()
+    facts = observer.facts()
+    assert facts.prefix_hit_rate == 0.0, "the hits of the first request alone"
+    assert facts.rehit_rate == pytest.approx(24 / 40), "of the 40 tokens that were lost 24 were found again"
+    assert (facts.recomputed_tokens, facts.preemptions) == (16, 0)

@@ -16,10 +16,7 @@ from doubletime.shapes import (
     depth_map,
     kv_bytes_of_one,
     kv_groups,
-    parameters,
     published_shape,
-    tensors,
-    weight_bytes,
 )
 
 FULL = KVGroup((0, 1), GroupKind.FULL, 16, 1000)
@@ -38,21 +35,28 @@ def test_a_stop_may_land_between_any_two_operators() -> None:
     assert depth_map(published_shape("qwen3-0.6b")) == DepthMap(28, 5)
 
 
-@pytest.mark.parametrize(
-    ("name", "billions"),
-    [("llama-3.2-1b", 1.236), ("llama-3.1-8b", 8.030), ("qwen3-0.6b", 0.596), ("gemma-3-1b", 1.000)],
-)
-def test_parameter_counts_are_the_published_ones(name: str, billions: float) -> None:
-    shape = published_shape(name)
-    assert parameters(shape) / 1e9 == pytest.approx(billions, abs=0.001)
-    assert weight_bytes(shape, 2) == 2 * parameters(shape)
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_every_published_shape_parses(name: str) -> None:
-    shape = published_shape(name.upper())
-    assert len(tensors(shape)) > shape.layers * 9
-    assert all(shape.moe is None or shape.is_sparse(layer) for layer in range(shape.layers))
+def test_the_kv_of_every_published_shape(name: str) -> None:
+    shape = published_shape(name)
+    groups = kv_groups(shape)
+    assert sorted(layer for group in groups for layer in group.layers) == list(range(shape.layers))
+
+
+def test_latent_attention_has_groups_of_its_own_kind() -> None:
+    (group,) = kv_groups(published_shape("deepseek-v3"), 64, 2, tp=8)
+    assert group.kind is GroupKind.LATENT
+    assert group.block_bytes == 64 * 61 * (512 + 64) * 2, "every rank keeps all of it"
+
+
+def test_ranks_share_kv_heads_as_long_as_there_are_enough() -> None:
+    shape = published_shape("llama-3.1-70b")
+    sizes = [kv_groups(shape, 16, 2, tp=tp)[0].block_bytes for tp in (1, 8, 16)]
+    assert sizes[0] == 8 * sizes[1] == 8 * sizes[2]
+
+
+def test_a_pipeline_stage_keeps_the_kv_of_its_layers() -> None:
+    full, window = kv_groups(published_shape("gemma-3-1b"), layers=range(4, 8))
+    assert (full.layers, window.layers) == ((5,), (4, 6, 7))
 
 
 def test_one_full_group_gets_all() -> None:

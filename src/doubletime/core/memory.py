@@ -7,11 +7,13 @@ has counted before. `tend` publishes full blocks and frees those that left a win
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Indexed
 from itertools import chain, repeat
 from math import lcm
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from doubletime.core.blocks import BlockPool, Rank
+from doubletime.core.events import Request
 from doubletime.core.plan import Copy
 from doubletime.core.sequence import NEVER, Sequence
 from doubletime.core.vocabulary import GroupKind, KVGroup, Limits
@@ -30,6 +32,15 @@ class Hit(NamedTuple):
 
     tokens: int
     blocks: tuple[tuple[int, ...], ...]
+
+
+class Keyed(Protocol):
+    """Anything with keys, and the request that says how many tokens each is for."""
+
+    @property
+    def keys(self) -> Indexed[int]: ...
+    @property
+    def request(self) -> Request: ...
 
 
 class Detached(NamedTuple):
@@ -322,7 +333,7 @@ def first_live_block(group: KVGroup, computed: int) -> int:
     return max(0, computed - group.window + 1) // group.block_tokens if group.window else 0
 
 
-def block_key(seq: Sequence, size: int, at: int) -> int:
+def block_key(seq: Keyed, size: int, at: int) -> int:
     """The key of block `at` of `size` tokens, derived from the request's keys, whatever their own block size.
 
     A block that ends inside a key's span takes the key of that span and its own end: two sequences share it only

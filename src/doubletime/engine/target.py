@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from doubletime.core.loop import Recorder
 from doubletime.core.vocabulary import Finish, Nanoseconds
 from doubletime.decoding.params import SamplingParams
 from doubletime.engine.build import build
@@ -111,6 +112,11 @@ class EngineTarget:
             elif live is not None:
                 self._prompts.forget(live.ticket)
         return news
+
+    def watch(self, recorder: Recorder) -> None:
+        """One more recorder of events and plans; before the first request is sent."""
+        engine = self._running.engine
+        engine.recorder = Recorders(engine.recorder, recorder) if engine.recorder else recorder
 
     def facts(self) -> EngineFacts:
         return self._observer.facts(self._running.engine.planning_ns - self._planned_before)

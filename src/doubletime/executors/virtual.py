@@ -166,11 +166,7 @@ class VirtualExecutor:
         return began, at
 
     def _duration(self, plan: Plan) -> Nanoseconds:
-        if plan.work:
-            took = self._cost.plan(plan)
-        else:
-            took = self._cost.decodes(len(plan.decode_seqs), sum(plan.decode_starts))
-        return round(took * self._jitter.of(plan.step))
+        return round(self._cost.plan(plan) * self._jitter.of(plan.step))
 
     def _depths(self, plan: Plan) -> tuple[Nanoseconds, ...]:
         factor = self._jitter.of(plan.step)

@@ -27,6 +27,7 @@ class Observer:
         self._clock = clock
         self._new: dict[int, int] = {}  # sequence that has not run yet → its prompt tokens
         self._lost: dict[int, int] = {}  # preempted sequence → tokens of KV that it lost and has not begun to replace
+        self._resumed: dict[int, int] = {}  # request that was elsewhere before → tokens of KV lost there
         self._counted: dict[int, int] = {}  # sequence → losses that have been counted
         self._steps = self._preemptions = 0
         self._prompt_tokens = self._hit_tokens = 0
@@ -35,6 +36,10 @@ class Observer:
     def event(self, step: int, event: Event) -> None:
         if isinstance(event, Arrive):
             request = event.request
+            if request.id in self._resumed:
+                if lost := self._resumed.pop(request.id):
+                    self._lost[request.id] = lost
+                return
             self._new.update(dict.fromkeys(range(request.id, request.id + request.n), request.prompt))
 
     def plan(self, scheduler: Scheduler, plan: Plan) -> None:
@@ -54,6 +59,10 @@ class Observer:
     def leapt(self, steps: int) -> None:
         """So many steps of nothing but decodes were taken at once."""
         self._steps += steps
+
+    def resumes(self, request: int, lost: int) -> None:
+        """A request that will arrive was on another engine before: what it finds there is no hit of a prompt."""
+        self._resumed[request] = lost
 
     def facts(self, planning_ns: Nanoseconds | None = None) -> EngineFacts:
         """`planning_ns`: what the loop's stopwatch took for the plans that were seen here."""

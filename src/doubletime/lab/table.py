@@ -28,6 +28,8 @@ def show(result: Json, file: IO[str] | None = None) -> None:
     console = Console(file=file or sys.stdout, highlight=False)
     console.print(_latencies(result))
     console.print(_facts(result))
+    if result.get("explain"):
+        console.print(_explained(result["explain"]))
     if result["by_class"]:
         console.print(_parts("class", result["by_class"]))
     if result["by_replica"]:
@@ -73,6 +75,12 @@ def _lines(result: Json) -> list[tuple[str, str]]:
         lines.append(("SLO", f"{_targets(slo)}met by {slo['attainment']:.1%}; goodput {slo['goodput_rps']:.2f}/s"))
     if result["steps"] is not None:
         lines += _engine(result)
+    if result["config"].get("predictor") == "oracle":
+        lines.append(("predictor", "oracle: no step takes longer or shorter than policies learn"))
+    if result["error"] is not None:
+        lines.append(("error", _error(result["error"])))
+    if result["cost"] is not None:
+        lines.append(("cost", _cost(result["cost"])))
     if result["client_lag_s"] is not None:
         lines.append(("client lag (p99)", f"{_milliseconds(result['client_lag_s'])} ms"))
     return lines
@@ -99,6 +107,38 @@ def _engine(result: Json) -> list[tuple[str, str]]:
     if result["rehit_rate"] is not None:
         lines.insert(2, ("found again", f"{_share(result['rehit_rate'])} of what preemptions took"))
     return lines
+
+
+def _error(error: Json) -> str:
+    figures = error.get("figures")
+    if not figures:
+        return f"{error['low']:+.1%} to {error['high']:+.1%} of {error['source']}"
+    spans = [
+        f"{name} {' to '.join(_milliseconds(end) for end in figures[key][point])}"
+        for key, name, point in (("ttft_s", "TTFT p50", "p50"), ("ttft_s", "p99", "p99"), ("tpot_s", "TPOT p50", "p50"))
+        if key in figures
+    ]
+    return f"{error['low']:+.1%} to {error['high']:+.1%} of {error['source']}; so {', '.join(spans)} ms"
+
+
+def _cost(cost: Json) -> str:
+    if cost["dollars_per_hour"] is None:
+        return f"{cost['devices']} device(s), no price known"
+    each = cost["dollars_per_million_output_tokens"]
+    tokens = "" if each is None else f", ${each:.2f} per million output tokens"
+    return f"{cost['devices']} device(s) at ${cost['dollars_per_hour']:.2f}/h{tokens}"
+
+
+def _explained(parts: list[Json]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("where step time goes", "share", "may be off by", "because it is"):
+        table.add_column(column, justify="right" if column in ("share", "may be off by") else "left")
+    for part in parts:
+        table.add_row(part["name"], _share(part["share"]), f"±{part['error']:.1%}", part["basis"])
+    return table
 
 
 def _parts(title: str, parts: dict[str, Json]) -> Table:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from doubletime.cluster.fleet import Fleet
-from doubletime.cluster.replica import Replica
-from doubletime.cluster.router import RoundRobin
+from doubletime.cluster.replica import Owner, Replica, Role
+from doubletime.cluster.routers import load_router
 from doubletime.core.events import Result
 from doubletime.core.log import Header, LoggedEvent, LoggedPlan, read_log
 from doubletime.core.plan import Plan
@@ -107,25 +107,38 @@ def _steps(path: Path) -> Iterator[Header | tuple[Plan, Result]]:
                     yield plan, item.event
 
 
+@dataclass(frozen=True, slots=True)
+class _Plant:
+    """Makes the engine of a recording. A `cluster.crew.Plant`."""
+
+    header: Header
+    cost: RecordedCost
+    policy: str
+    seed: int
+    journal: Journal
+
+    def replica(self, index: int, role: Role, owner: Owner) -> Replica:
+        return Replica(
+            index,
+            self.header.limits,
+            load(self.policy),
+            self.cost,
+            owner,
+            self.journal,
+            in_flight=self.header.in_flight,
+            jitter=Jitter(self.cost.error, self.seed),
+        )
+
+
 def what_if(path: Path, policy: str, *, slo: SLO = SLO(), seed: int = 0) -> dict[str, Any]:
     """The result schema for the recording's requests under `policy`, with its engine's memory and limits."""
     header, cost = learn(path)
     workload = open_workload(str(path), seed=seed)
-    traffic = WorkloadTraffic(workload, slo)
     observer = Observer()
-    journal = Journal(0, observer)
-    traffic.journals.append(journal)
-    replica = Replica(
-        0,
-        header.limits,
-        load(policy),
-        cost,
-        traffic,
-        journal,
-        in_flight=header.in_flight,
-        jitter=Jitter(cost.error, seed),
-    )
-    Fleet([replica], RoundRobin(), traffic).run()
+    traffic = WorkloadTraffic(workload, slo, observer)
+    plant = _Plant(header, cost, policy, seed, Journal(0, observer))
+    traffic.journals.append(plant.journal)
+    Fleet(plant, load_router("round-robin"), traffic, (Role.BOTH,)).run()
     traffic.count_gaps()
     return result(
         traffic.scores, observer.facts(),

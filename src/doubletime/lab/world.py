@@ -110,7 +110,10 @@ class World:
         self.tape = Tape()
         self.source = VirtualSource()
         self.scheduler = Scheduler(limits, policies)
-        device = Device(limits, lambda seq, end: self.texts[seq].content(end))
+        self._preloads: dict[int, int] = {}
+        device = Device(
+            limits, lambda seq, end: self.texts[seq].content(end), lambda seq: self._preloads.pop(seq, 0)
+        )
         self.executor = ScriptedExecutor(limits, self.source, duration, self._rows, device)
         self.engine = Engine(self.scheduler, self.executor, self.source, in_flight=in_flight, recorder=self.tape)
         self._next_id = 0
@@ -132,15 +135,17 @@ class World:
         take_hits: bool = True,
         ttft: Nanoseconds | None = None,
         seed: int = 0,
+        preloaded: int = 0,
     ) -> int:
         """A request; its id. `end_token` ends a sequence when sampled."""
         request_id, self._next_id = self._next_id, self._next_id + n
         bare = Request(request_id, len(prompt), limit, n)
         keys = Text(bare, 0, list(prompt), end_token).keys(0, len(prompt))
         request = Request(
-            request_id, len(prompt), limit, n, keys, KEY_TOKENS, final, take_hits, serial, ready, priority,
-            slo=SLO(ttft=ttft), seed=seed,
+            request_id, len(prompt), limit, n, keys, KEY_TOKENS, final, take_hits, serial, ready, priority=priority,
+            slo=SLO(ttft=ttft), seed=seed, preloaded=preloaded,
         )  # fmt: skip
+        self._preloads[request_id] = preloaded
         for choice in range(n):
             text = Text(request, choice, list(prompt), end_token, told_keys=len(keys), final=final)
             self.texts[request_id + choice] = text
@@ -168,6 +173,7 @@ class World:
         if length >= text.length:
             return
         self._now(Truncate(self.source.now, seq, length))
+        self._preloads[seq] = min(self._preloads.get(seq, 0), max(0, length - 1))
         text.sampled = max(0, length - len(text.prompt))
         if length < len(text.prompt):
             text.replace_from(length, ())

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from doubletime.models.model import Model
 from doubletime.models.weights import Weights
-from doubletime.shapes import ModelShape, shape_from_config, tensors
+from doubletime.shapes import ModelShape, check_runnable, shape_from_config, tensors
 
 INDEX = "model.safetensors.index.json"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -32,6 +32,7 @@ def load_checkpoint(path: str | Path, dtype: str | None = None, device: str = "c
     """
     folder = Path(path)
     shape = read_shape(folder)
+    check_runnable(shape)
     target = DTYPES[dtype or shape.dtype]
     return Model(shape, Weights(read_weights(folder, shape, target, torch.device(device))))
 

@@ -14,8 +14,13 @@ from doubletime.shapes import ModelShape, tensors
 
 def random_model(shape: ModelShape, dtype: torch.dtype, device: str = "cpu", seed: int = 0) -> Model:
     """A model of this shape with random weights."""
-    made = {name: _tensor(name, size, shape, seed) for name, size in tensors(shape).items()}
+    made = random_tensors(shape, seed)
     return Model(shape, Weights({name: tensor.to(device=device, dtype=dtype) for name, tensor in made.items()}))
+
+
+def random_tensors(shape: ModelShape, seed: int = 0) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name, float32."""
+    return {name: _tensor(name, size, shape, seed) for name, size in tensors(shape).items()}
 
 
 def _tensor(name: str, size: tuple[int, ...], shape: ModelShape, seed: int) -> Tensor:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from doubletime.shapes.config import shape_from_config
 from doubletime.shapes.memory import POINTS_PER_LAYER, blocks_for_memory, depth_map, kv_bytes_of_one, kv_groups
-from doubletime.shapes.model_shape import Activation, ModelShape, MoE, Rope, RopeKind, UnsupportedModel
+from doubletime.shapes.model_shape import Activation, Latent, ModelShape, MoE, Rope, RopeKind, UnsupportedModel
+from doubletime.shapes.parallel import WHOLE, Parallel
+from doubletime.shapes.parameters import bytes_of_rank, parameters, weight_bytes
 from doubletime.shapes.published import PUBLISHED, published_shape
-from doubletime.shapes.tensors import parameters, tensors, weight_bytes
+from doubletime.shapes.tensors import RUNNABLE, check_runnable, tensors
 
 __all__ = [
     "POINTS_PER_LAYER",
     "PUBLISHED",
+    "RUNNABLE",
+    "WHOLE",
     "Activation",
+    "Latent",
     "MoE",
     "ModelShape",
+    "Parallel",
     "Rope",
     "RopeKind",
     "UnsupportedModel",
     "blocks_for_memory",
+    "bytes_of_rank",
+    "check_runnable",
     "depth_map",
     "kv_bytes_of_one",
     "kv_groups",

@@ -13,7 +13,8 @@ def common(fields: Fields, *, tied: bool) -> dict[str, Any]:
     """Keyword arguments of ModelShape that every family spells alike. `tied` is the family's default."""
     hidden, heads = fields.integer("hidden_size"), fields.integer("num_attention_heads")
     fields.only("pretraining_tp", 1)
-    fields.only("quantization_config")
+    if "quantization_config" not in fields.read:
+        fields.only("quantization_config")
     return {
         "layers": fields.integer("num_hidden_layers"),
         "hidden": hidden,
@@ -40,6 +41,24 @@ def no_window(fields: Fields, layers: int) -> tuple[int, ...]:
     if types != full:
         raise unsupported("layer_types", types, f"this family has full attention in all {layers} layers")
     return (0,) * layers
+
+
+def windows_by_type(fields: Fields, window: int, default: list[str]) -> tuple[int, ...]:
+    """Each layer's window from `layer_types`: `window` where it slides, else 0."""
+    types = fields.get("layer_types", default)
+    kinds = {"full_attention": 0, "sliding_attention": window}
+    if not set(types) <= kinds.keys():
+        raise unsupported("layer_types", types, f"supported: {', '.join(kinds)}")
+    return tuple(kinds[name] for name in types)
+
+
+def quantized(fields: Fields, method: str) -> str:
+    """`method` where the weights were published in that format, "" where they were not; any other is refused."""
+    settings = fields.get("quantization_config", {})
+    found = settings.get("quant_method", "")
+    if found not in ("", method):
+        raise unsupported("quantization_config", settings, f"supported: {method!r} or absent")
+    return str(found)
 
 
 def _dtype(fields: Fields) -> str:

@@ -43,6 +43,10 @@ class Fields:
             raise unsupported(name, value, "a positive integer is needed")
         return value
 
+    def count(self, name: str) -> int:
+        """An integer that may be absent or 0."""
+        return self.integer(name) if self.get(name, 0) != 0 else 0
+
     def number(self, name: str, default: Any = MISSING) -> float:
         value = self.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):

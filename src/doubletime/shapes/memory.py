@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doubletime.core.vocabulary import DepthMap, GroupKind, KVGroup
 from doubletime.shapes.model_shape import ModelShape
+from doubletime.shapes.parallel import kv_heads_of_rank
 
 POINTS_PER_LAYER = 5  # project, attend, output, gate, down: see doubletime.models
 TYPICAL_LENGTH = 2048
@@ -14,15 +15,31 @@ def depth_map(shape: ModelShape) -> DepthMap:
     return DepthMap(shape.layers, POINTS_PER_LAYER)
 
 
-def kv_groups(shape: ModelShape, block_tokens: int = 16, element_bytes: int = 4) -> tuple[KVGroup, ...]:
-    """One group of all full layers, then one for each window size, layers ascending in each."""
-    token_bytes = 2 * shape.kv_heads * shape.head_dim * element_bytes
-    return tuple(_group(shape, window, block_tokens, token_bytes) for window in sorted(set(shape.windows)))
+def kv_groups(
+    shape: ModelShape, block_tokens: int = 16, element_bytes: float = 4, tp: int = 1, layers: range | None = None
+) -> tuple[KVGroup, ...]:
+    """One group of all full (or latent) layers, then one for each window size, layers ascending in each.
+
+    What one rank keeps of `tp` that share the heads; latent attention has none to share out: every rank keeps all.
+    `layers`: of a pipeline stage, None for the whole model.
+    """
+    token_bytes = kv_bytes_per_layer(shape, element_bytes, tp)
+    own = range(shape.layers) if layers is None else layers
+    windows = sorted({shape.windows[layer] for layer in own})
+    return tuple(_group(shape, own, window, block_tokens, token_bytes) for window in windows)
 
 
-def _group(shape: ModelShape, window: int, block_tokens: int, token_bytes: int) -> KVGroup:
-    layers = tuple(layer for layer, own in enumerate(shape.windows) if own == window)
-    kind = GroupKind.WINDOW if window else GroupKind.FULL
+def kv_bytes_per_layer(shape: ModelShape, element_bytes: float, tp: int = 1) -> int:
+    """What a token keeps in one layer on one rank."""
+    if shape.latent is not None:
+        return int(shape.latent.width * element_bytes)
+    return int(2 * kv_heads_of_rank(shape, tp) * shape.head_dim * element_bytes)
+
+
+def _group(shape: ModelShape, own: range, window: int, block_tokens: int, token_bytes: int) -> KVGroup:
+    layers = tuple(layer for layer in own if shape.windows[layer] == window)
+    full = GroupKind.FULL if shape.latent is None else GroupKind.LATENT
+    kind = GroupKind.WINDOW if window else full
     return KVGroup(layers, kind, block_tokens, block_tokens * token_bytes * len(layers), window)
 
 

@@ -22,6 +22,12 @@ def read_rope(fields: Fields, default_theta: float = 10_000.0) -> Rope:
     return parse_rope("rope_scaling", old, theta) if new is None else parse_rope("rope_parameters", new, theta)
 
 
+def rope_without_stretch(fields: Fields, default_theta: float = 10_000.0) -> Rope:
+    """For families that are rehearsed, never computed: how frequencies are stretched changes no size and no time."""
+    settings = fields.get("rope_parameters", fields.get("rope_scaling", {}))
+    return Rope(float(settings.get("rope_theta", fields.number("rope_theta", default_theta))))
+
+
 def parse_rope(name: str, settings: Any, theta: float) -> Rope:
     """One dictionary of rope settings; `theta` where it has none of its own. `name` is for the error."""
     if not isinstance(settings, dict):

@@ -1,16 +1,25 @@
-"""The tensors of a checkpoint in Hugging Face layout, from the shape alone: names, sizes, total bytes."""
+"""The tensors of a checkpoint in Hugging Face layout, from the shape alone: names and sizes."""
 
 from __future__ import annotations
 
-import math
-
-from doubletime.shapes.model_shape import ModelShape
+from doubletime.shapes.model_shape import ModelShape, UnsupportedModel
 
 Size = tuple[int, ...]
+RUNNABLE = frozenset({"llama", "qwen3", "gemma3", "qwen3_moe"})  # families that doubletime.models can compute
+
+
+def check_runnable(shape: ModelShape) -> None:
+    """Raises UnsupportedModel for a family whose numbers are known, but which no torch module computes."""
+    if shape.family not in RUNNABLE:
+        known = ", ".join(sorted(RUNNABLE))
+        raise UnsupportedModel(
+            f"rehearsal only: no torch module for {shape.family} yet (it can be simulated; families that run: {known})"
+        )
 
 
 def tensors(shape: ModelShape) -> dict[str, Size]:
-    """Every tensor that the model needs, by its name in the checkpoint, with its size."""
+    """Every tensor that the model needs, by its name in the checkpoint, with its size. Only for families that run."""
+    check_runnable(shape)
     found: dict[str, Size] = {"model.embed_tokens.weight": (shape.vocab, shape.hidden)}
     for layer in range(shape.layers):
         sizes = _norms(shape) | _attention(shape) | _mlp(shape, layer)
@@ -19,15 +28,6 @@ def tensors(shape: ModelShape) -> dict[str, Size]:
     if not shape.tied:
         found["lm_head.weight"] = (shape.vocab, shape.hidden)
     return found
-
-
-def parameters(shape: ModelShape) -> int:
-    """How many numbers the model has (tied embeddings once)."""
-    return sum(math.prod(size) for size in tensors(shape).values())
-
-
-def weight_bytes(shape: ModelShape, bytes_per_element: int) -> int:
-    return parameters(shape) * bytes_per_element
 
 
 def _norms(shape: ModelShape) -> dict[str, Size]:

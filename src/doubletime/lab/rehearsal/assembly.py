@@ -1,52 +1,56 @@
-"""From a design to the parts of a rehearsal: shape, machine, cost, limits, replicas."""
+"""From a design to the parts of a rehearsal: kinds of engines, the links between them, replicas."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from doubletime.cluster.replica import Owner, Replica, Watcher
-from doubletime.core.vocabulary import SECOND, Limits, Nanoseconds
-from doubletime.executors.virtual import Cost, Jitter, Scaled
-from doubletime.hardware.calibration import NEUTRAL, read_calibration
-from doubletime.hardware.known import machine
-from doubletime.hardware.layout import Layout
-from doubletime.hardware.memory import limits_for
-from doubletime.hardware.step import StepCost
+from doubletime.cluster.fleet import Failure
+from doubletime.cluster.replica import Owner, Replica, Role, Watcher
+from doubletime.cluster.router import Router
+from doubletime.cluster.routers import load_router
+from doubletime.cluster.scaling import Scaler, load_scaler
+from doubletime.cluster.wire import Wire
+from doubletime.core.vocabulary import SECOND, Nanoseconds
+from doubletime.executors.virtual import Jitter
+from doubletime.hardware.links import Link, host_link, network_link, peer_link
 from doubletime.lab.rehearsal.design import Design
+from doubletime.lab.rehearsal.kind import Kind, layout_of
 from doubletime.policies import load
-from doubletime.shapes import ModelShape
 from doubletime.shapes.find import find_shape
 
-PLAIN_KV = ("float32", "bfloat16", "float16")
+__all__ = ["Assembly", "layout_of"]
+
+_HANDOFF_SHARE = 0.1
 
 
 class Assembly:
-    """Everything that the replicas of a design share. Raises DoesNotFit, ValueError or OSError, with what to change."""
+    """Everything that the replicas of a design share. Raises DoesNotFit, ValueError or OSError, with what to change.
+
+    `kind` is that of the engines, or of those that prefill where others decode: `decode_kind` may be another then.
+    """
 
     def __init__(self, design: Design, *, seed: int = 0, slower: float = 1.0, leaps: bool = True) -> None:
-        if design.replicas < 1:
-            raise ValueError(f"there must be at least 1 replica, not {design.replicas}")
+        _check(design)
         self.design = design
         self.shape = find_shape(design.model)
-        self.machine = machine(design.hardware)
-        self.layout = layout_of(design, self.shape)
-        self.limits = self._limits()
-        self.predicted = StepCost(
-            self.shape,
-            self.machine,
-            self.layout,
-            overlap=design.in_flight > 1 or design.pp > 1,
-            graph_sizes=self.machine.graph_sizes,
-            scale=read_calibration(design.calibration) if design.calibration else NEUTRAL,
-        )
-        self._cost: Cost = self.predicted if slower == 1.0 else Scaled(self.predicted, slower)
+        self.kind = Kind(design, self.shape, slower=slower)
+        self.decode_kind = self.kind
+        if design.decode_hardware is not None or design.decode_tp is not None:
+            other = replace(
+                design, hardware=design.decode_hardware or design.hardware, tp=design.decode_tp or design.tp
+            )
+            self.decode_kind = Kind(other, self.shape, slower=slower)
+        self.router: Router = load_router(design.router)
+        self.scaler: Scaler | None = load_scaler(design.scaler) if design.scaler else None
+        self.wire = Wire(lambda tokens: max(self.kind.kv_of(tokens), self.decode_kind.kv_of(tokens)), self._link)
         self._seed = seed
         self._leaps = leaps
 
     @property
     def api(self) -> Nanoseconds:
         """What a request spends outside the engine before its first token."""
-        return round(self.predicted.overheads.api * SECOND)
+        return round(self.kind.predicted.overheads.api * SECOND)
 
     @property
     def serial(self) -> bool:
@@ -56,10 +60,10 @@ class Assembly:
     @property
     def config(self) -> dict[str, Any]:
         """What was resolved."""
-        limits = self.limits
+        limits = self.kind.limits
         return self.design.to_json() | {
-            "dtype": self.layout.weights,
-            "kv_dtype": self.layout.kv,
+            "dtype": self.kind.layout.weights,
+            "kv_dtype": self.kind.layout.kv,
             "kv_blocks": list(limits.blocks),
             "block_tokens": [group.block_tokens for group in limits.groups],
             "max_model_len": limits.max_length,
@@ -69,40 +73,95 @@ class Assembly:
     @property
     def jitter(self) -> float:
         """How much step times scatter, and so how wrong a predictor is that has learnt them perfectly."""
-        return self.machine.jitter if self.design.jitter is None else self.design.jitter
+        return self.kind.machine.jitter if self.design.jitter is None else self.design.jitter
 
-    def replica(self, index: int, owner: Owner, watcher: Watcher) -> Replica:
+    # ---- the fleet
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Those that prefill come first."""
+        prefills, all_of_them = self.design.prefill_replicas, self.design.replicas
+        if not prefills:
+            return (Role.BOTH,) * all_of_them
+        return (Role.PREFILL,) * prefills + (Role.DECODE,) * (all_of_them - prefills)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return tuple(
+            Failure(index, round(at * SECOND), None if back is None else round(back * SECOND))
+            for index, at, back in self.design.failures
+        )
+
+    @property
+    def handoff(self) -> int:
+        """Bytes of KV on one device of a prefill engine that may wait there."""
+        if self.design.handoff is None:
+            return int(self.kind.kv_bytes * _HANDOFF_SHARE)
+        return self.design.handoff // self.kind.devices
+
+    @property
+    def load(self) -> Nanoseconds:
+        """How long a new engine takes to get its weights."""
+        return host_link(self.kind.machine.spec).time(self.kind.weight_bytes)
+
+    def kind_of(self, role: Role) -> Kind:
+        return self.decode_kind if role is Role.DECODE else self.kind
+
+    def replica(self, index: int, role: Role, owner: Owner, watcher: Watcher) -> Replica:
         """One more engine, with policies of its own."""
+        kind = self.kind_of(role)
+        kept = self.handoff / kind.kv_bytes if role is Role.PREFILL else 0.0
         return Replica(
             index,
-            self.limits,
+            kind.without(kept) if kept else kind.limits,
             load(self.design.policy),
-            self._cost,
+            kind.cost,
             owner,
             watcher,
             in_flight=max(self.design.in_flight, self.design.pp),
             jitter=Jitter(self.jitter, self._seed + index),
-            leaps=self._leaps,
+            leaps=self._leaps and kind.predicted.by_sums,
+            role=role,
+            metered=self.router.looks,
+            wire=self.wire,
         )
 
-    def _limits(self) -> Limits:
-        design = self.design
-        return limits_for(
-            self.shape,
-            self.machine,
-            self.layout,
-            max_seats=min(design.max_seats, design.max_rows),
-            max_rows=design.max_rows,
-            max_model_len=design.max_model_len,
-            block_tokens=design.block_tokens,
-            kv_memory=design.kv_memory,
-            memory_share=design.memory_share,
+    def _link(self, source: int, target: int) -> Link:
+        """Within a node where devices of both are in one, else between nodes; as fast as the slower end."""
+        ends = [self._place(source), self._place(target)]
+        (one, node), (other, same) = ends
+        inside = one.machine.spec.name == other.machine.spec.name and node == same
+        links = [(peer_link if inside else network_link)(kind.machine.spec) for kind, _ in ends]
+        return min(links, key=lambda link: link.bandwidth)
+
+    def _place(self, index: int) -> tuple[Kind, int]:
+        """A replica's kind, and the node that its first device is in: nodes are filled in order."""
+        prefills = self.design.prefill_replicas
+        if not prefills or index < prefills:
+            return self.kind, index * self.kind.devices // self.kind.machine.spec.node
+        before = (
+            prefills * self.kind.devices if self.decode_kind.machine.spec.name == self.kind.machine.spec.name else 0
         )
+        device = before + (index - prefills) * self.decode_kind.devices
+        return self.decode_kind, device // self.decode_kind.machine.spec.node
 
 
-def layout_of(design: Design, shape: ModelShape) -> Layout:
-    """Number formats as published where the design names none; the cache in 16 bit at least."""
-    weights = design.dtype or shape.weights or shape.dtype
-    activations = shape.dtype if weights not in PLAIN_KV else weights
-    kv = design.kv_dtype or activations
-    return Layout(design.tp, design.pp, design.ep, weights, kv, activations)
+def _check(design: Design) -> None:
+    """Raises ValueError for what is wrong about the fleet."""
+    if design.replicas < 1:
+        raise ValueError(f"there must be at least 1 replica, not {design.replicas}")
+    if design.prefill_replicas and not 0 < design.prefill_replicas < design.replicas:
+        raise ValueError(
+            f"prefill_replicas: {design.prefill_replicas} of {design.replicas} replicas: at least 1 has to decode"
+        )
+    if not design.prefill_replicas and (design.decode_hardware, design.decode_tp, design.handoff) != (None, None, None):
+        raise ValueError(
+            "decode_hardware, decode_tp and handoff are for replicas that only decode: give prefill_replicas"
+        )
+    if design.prefill_replicas and design.scaler:
+        raise ValueError("a scaler changes the number of equal replicas: leave out prefill_replicas, or the scaler")
+    for index, at, back in design.failures:
+        if not 0 <= index < design.replicas or at < 0 or (back is not None and back < 0):
+            raise ValueError(
+                f"failure {index, at, back}: replicas are 0 to {design.replicas - 1}, and no time is negative"
+            )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from doubletime.core.vocabulary import SECOND
+from doubletime.core.vocabulary import SECOND, Nanoseconds
+from doubletime.hardware.cost import PlanCost
 from doubletime.hardware.estimate import total
 from doubletime.hardware.explain import Shares
 from doubletime.hardware.machine import Spec
-from doubletime.hardware.step import StepCost
-from doubletime.lab.rehearsal.design import Design
 from doubletime.lab.rehearsal.journal import Journal
 from doubletime.lab.result import Scores
 
@@ -19,9 +19,9 @@ Json = dict[str, Any]
 class Sample:
     """One plan in so many of a run, priced operator by operator: what is wrong about one is wrong in every step."""
 
-    def __init__(self, cost: StepCost, journals: list[Journal]) -> None:
+    def __init__(self, journals: Iterable[tuple[PlanCost, Journal]]) -> None:
         shares = Shares()
-        for journal in journals:
+        for cost, journal in journals:
             for plan in journal.sample:
                 for share in cost.explain(plan):
                     shares.add(share.name, share.estimate)
@@ -48,17 +48,31 @@ class Sample:
         ]
 
 
-def bill(design: Design, spec: Spec, scores: Scores) -> Json:
-    """Dollars for the devices while the load lasted; null where no price is known."""
-    hours = scores.all.ended / SECOND / 3600
-    rate = spec.dollars_per_hour * design.devices
-    dollars, tokens = rate * hours, scores.all.output_tokens
+class Use(NamedTuple):
+    """Equal devices that were one replica's from `began` to `ended`."""
+
+    spec: Spec
+    devices: int
+    began: Nanoseconds
+    ended: Nanoseconds
+
+    @property
+    def hours(self) -> float:
+        """Device-hours."""
+        return self.devices * (self.ended - self.began) / SECOND / 3600
+
+
+def bill(uses: list[Use], scores: Scores) -> Json:
+    """Dollars for the devices while the load lasted; null where no price is known. `devices`: most at once."""
+    hours, dollars = sum(use.hours for use in uses), sum(use.hours * use.spec.dollars_per_hour for use in uses)
+    priced = all(use.spec.dollars_per_hour for use in uses) and scores.all.ended > 0
+    tokens = scores.all.output_tokens
     return {
-        "devices": design.devices,
-        "device_hours": design.devices * hours,
-        "dollars_per_hour": rate or None,
-        "dollars": dollars if rate else None,
-        "dollars_per_million_output_tokens": dollars / tokens * 1e6 if rate and tokens else None,
+        "devices": max(sum(use.devices for use in uses if use.began <= at.began < use.ended) for at in uses),
+        "device_hours": hours,
+        "dollars_per_hour": dollars / (scores.all.ended / SECOND / 3600) if priced else None,
+        "dollars": dollars if priced else None,
+        "dollars_per_million_output_tokens": dollars / tokens * 1e6 if priced and tokens else None,
     }
 
 

@@ -14,10 +14,16 @@ __all__ = ["Design", "DoesNotFit"]
 class Design:
     """`model`: a folder, a config.json or a published name; `hardware`: a known machine, or a file of `profile`.
 
-    One engine spans tp x pp devices; `replicas` of them stand behind the `router`. `dtype` is the weights' number
-    format (None: as published), `kv_dtype` that of the cache (None: as the weights, at least 16 bit).
-    `kv_memory`: bytes of KV an engine (None: what the devices have left over). `calibration`: a file of `calibrate`.
+    One engine spans tp x pp devices, or ep x pp where its experts are spread wider; `replicas` of them stand behind the
+    `router`. `dtype` is the weights' number format (None: as published), `kv_dtype` that of the cache (None: as the
+    weights, at least 16 bit). `kv_memory`: bytes of KV an engine (None: what the devices have left over).
+    `calibration`: a file of `calibrate`.
     `jitter`: relative spread of step times (None: as measured on the hardware; 0: policies predict as an oracle does).
+
+    `prefill_replicas` of the replicas only prefill, the others only decode, if wanted on other hardware or with another
+    tp; `handoff`: bytes of KV that may wait in a prefill engine to be taken over (None: a tenth of its KV memory).
+    `scaler` changes the number of replicas as the load does. `failures`: (replica, second at which it dies, seconds
+    until another takes its place; None: never).
     """
 
     model: str
@@ -40,10 +46,20 @@ class Design:
     prefix_cache: bool = True
     calibration: str | None = None
     jitter: float | None = None
+    prefill_replicas: int = 0
+    decode_hardware: str | None = None
+    decode_tp: int | None = None
+    handoff: int | None = None
+    scaler: str | None = None
+    failures: tuple[tuple[int, float, float | None], ...] = ()
 
     @property
     def devices(self) -> int:
-        return self.tp * self.pp * self.replicas
+        """Of all replicas that there are at first."""
+        decoding = self.replicas - self.prefill_replicas if self.prefill_replicas else 0
+        decode_tp = self.tp if self.decode_tp is None else self.decode_tp
+        tp, decode_tp = max(self.tp, self.ep), max(decode_tp, self.ep)
+        return self.pp * (tp * (self.replicas - decoding) + decode_tp * decoding)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -28,7 +28,7 @@ class Journal:
     """
 
     def __init__(self, index: int, observer: Observer, keep: Keep | None = None) -> None:
-        self._index = index
+        self.index = index
         self._observer = observer
         self._keep = keep
         self._ends = array("q")  # of results, by number
@@ -99,7 +99,7 @@ class Journal:
         assert self._keep is not None
         start = max(plan.now, self._ends[-1]) if self._ends else plan.now
         decodes = len(plan.decode_seqs)
-        self._keep(StepRecord(self._index, plan.step, start, end, count, decodes, plan.rows - decodes, *held))
+        self._keep(StepRecord(self.index, plan.step, start, end, count, decodes, plan.rows - decodes, *held))
 
     # ---- gaps
 
@@ -121,8 +121,8 @@ class Journal:
     def gaps(self) -> Iterator[tuple[str, Nanoseconds, int]]:
         """(group, gap between tokens to the microsecond, how many had it), of all that completed."""
         for group, gap in self._breaks:
-            yield group, _rounded(gap), 1
-        gaps = [_rounded(after - before) for before, after in pairwise(self._ends)]
+            yield group, rounded(gap), 1
+        gaps = [rounded(after - before) for before, after in pairwise(self._ends)]
         for group, changes in self._changes.items():
             running = islice(accumulate(changes), 1, None)
             for (count, gap), times in Counter(zip(running, gaps, strict=False)).items():
@@ -130,7 +130,7 @@ class Journal:
                     yield group, gap, count * times
 
 
-def _rounded(gap: Nanoseconds) -> Nanoseconds:
+def rounded(gap: Nanoseconds) -> Nanoseconds:
     """Millions of gaps are counted: equal ones together, so to the microsecond."""
     return (gap + 500) // 1000 * 1000
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doubletime.cluster.fleet import Fleet
-from doubletime.cluster.routers import load_router
-from doubletime.core.vocabulary import SLO
+from doubletime.cluster.replica import Owner, Replica, Role
+from doubletime.core.vocabulary import SLO, Nanoseconds
 from doubletime.lab.observer import Observer
 from doubletime.lab.rehearsal.assembly import Assembly
-from doubletime.lab.rehearsal.bars import Sample, bill
+from doubletime.lab.rehearsal.bars import Sample, Use, bill
 from doubletime.lab.rehearsal.design import Design
 from doubletime.lab.rehearsal.journal import Journal
 from doubletime.lab.rehearsal.steps import StepRecord
@@ -51,23 +51,58 @@ def rehearse(
     or ValueError, both with what to change.
     """
     assembly = Assembly(design, seed=seed, slower=slower, leaps=leaps)
-    traffic = WorkloadTraffic(workload, slo, api=assembly.api, prefixes=design.prefix_cache, serial=assembly.serial)
     observer, steps = Observer(), list[StepRecord]()
-    for index in range(design.replicas):
-        traffic.journals.append(Journal(index, observer, steps.append if keep_steps else None))
-    replicas = [assembly.replica(index, traffic, journal) for index, journal in enumerate(traffic.journals)]
-    fleet = Fleet(replicas, load_router(design.router), traffic)
+    traffic = WorkloadTraffic(
+        workload, slo, observer,
+        api=assembly.api, prefixes=design.prefix_cache, serial=assembly.serial,
+        by_replica=design.replicas > 1 or assembly.scaler is not None,
+    )  # fmt: skip
+    plant = _Plant(assembly, traffic, lambda index: Journal(index, observer, steps.append if keep_steps else None))
+    fleet = Fleet(
+        plant, assembly.router, traffic, assembly.roles,
+        wire=assembly.wire, handoff=assembly.handoff, scaler=assembly.scaler, load=assembly.load,
+        failures=assembly.failures,
+    )  # fmt: skip
     took = _run(fleet, traffic, progress)
     traffic.count_gaps()
-    sample = Sample(assembly.predicted, traffic.journals)
+    sample = Sample([(assembly.kind_of(role).predicted, journal) for role, journal in plant.made])
     found = result(
         traffic.scores, observer.facts(),
-        clock="virtual", policy=replicas[0].scheduler.stack.name, seed=seed,
+        clock="virtual", policy=plant.policy, seed=seed,
         config=assembly.config | {"trace": workload.name, "rehearsed_in_s": round(took, 3)},
         error=sample.error_bar(),
-        cost=bill(design, assembly.machine.spec, traffic.scores),
+        cost=bill(_uses(assembly, fleet, traffic.scores.all.ended), traffic.scores),
     )  # fmt: skip
     return Rehearsed(found, traffic.scores, steps, sample)
+
+
+@dataclass(slots=True)
+class _Plant:
+    """Makes replicas, each with a journal that the traffic counts gaps from. A `cluster.crew.Plant`."""
+
+    assembly: Assembly
+    traffic: WorkloadTraffic
+    journal: Callable[[int], Journal]
+    made: list[tuple[Role, Journal]] = field(default_factory=list)
+    policy: str = ""
+
+    def replica(self, index: int, role: Role, owner: Owner) -> Replica:
+        journal = self.journal(index)
+        self.made.append((role, journal))
+        self.traffic.journals.append(journal)
+        replica = self.assembly.replica(index, role, owner, journal)
+        self.policy = replica.scheduler.stack.name
+        return replica
+
+
+def _uses(assembly: Assembly, fleet: Fleet, end: Nanoseconds) -> list[Use]:
+    """Devices that were in use until the last request ended."""
+    uses = []
+    for member in fleet.crew.history:
+        kind = assembly.kind_of(member.role)
+        ended = end if member.ended is None else min(member.ended, end)
+        uses.append(Use(kind.machine.spec, kind.devices, min(member.began, end), ended))
+    return uses
 
 
 def _run(fleet: Fleet, traffic: WorkloadTraffic, progress: Callable[[int], object]) -> float:

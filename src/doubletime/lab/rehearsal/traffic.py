@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from doubletime.cluster.replica import Replica
+from doubletime.cluster.course import Course
 from doubletime.core.events import Request
-from doubletime.core.sequence import Sequence
 from doubletime.core.vocabulary import SLO, Finish, Nanoseconds
 from doubletime.lab.metrics import Outcome, Record
-from doubletime.lab.rehearsal.journal import Journal
+from doubletime.lab.observer import Observer
+from doubletime.lab.rehearsal.journal import Journal, rounded
 from doubletime.lab.result import Scores
 from doubletime.lab.workload.feed import Feed, Ticket
 from doubletime.lab.workload.job import Job, Workload
@@ -29,17 +29,28 @@ class _Life:
 
 
 class WorkloadTraffic:
-    """Implements `cluster.fleet.Traffic`, and `cluster.replica.Owner`.
+    """Implements `cluster.fleet.Traffic`.
 
     `api`: what a request spends in the HTTP process before the engine hears of it and after its first token.
+    `by_replica`: scores are kept for each replica too (that on which a request ended).
     """
 
     def __init__(
-        self, workload: Workload, slo: SLO, *, api: Nanoseconds = 0, prefixes: bool = True, serial: bool = False
+        self,
+        workload: Workload,
+        slo: SLO,
+        observer: Observer,
+        *,
+        api: Nanoseconds = 0,
+        prefixes: bool = True,
+        serial: bool = False,
+        by_replica: bool = False,
     ) -> None:
         self.scores = Scores(slo)
-        self.journals: list[Journal] = []  # by replica
+        self.journals: list[Journal] = []  # one for each replica that there was
         self.done = 0
+        self._observer = observer
+        self._by_replica = by_replica
         self._feed = Feed(workload)
         self._seed = workload.seed
         self._api = api
@@ -64,36 +75,50 @@ class WorkloadTraffic:
 
     # ---- ends
 
-    def ended(self, replica: Replica, seq: Sequence) -> None:
-        assert seq.finish is not None
-        life = self._lives.pop(seq.request.id)
-        record, journal = life.record, self.journals[replica.index]
-        record.output, record.first, record.last, record.first_slab = seq.output, seq.first, seq.last, seq.first_slab
-        record.outcome = _OUTCOMES[seq.finish]
-        record.replica = self._name(replica)
-        if record.outcome is Outcome.COMPLETED:
-            journal.completed(seq.id, record.slo_class)
-        else:
-            journal.forget(seq.id)
-        self._close(life, replica.scheduler.now)
+    def ended(self, course: Course, finish: Finish, now: Nanoseconds) -> None:
+        life = self._lives.pop(course.request.id)
+        record = life.record
+        record.output, record.first_slab = course.output, course.first_slab
+        record.first, record.last = course.first, course.last
+        record.outcome = _OUTCOMES[finish]
+        record.replica = self._name(course.leg.replica.index)
+        self._tell_journals(course, record)
+        self._close(life, now)
 
-    def refused(self, replica: Replica, request: int, reason: str) -> None:
-        life = self._lives.pop(request)
+    def refused(self, course: Course, reason: str, now: Nanoseconds) -> None:
+        life = self._lives.pop(course.request.id)
         life.record.outcome = Outcome.REFUSED
-        self._close(life, replica.scheduler.now)
+        self._tell_journals(course, life.record)
+        self._close(life, now)
+
+    def resumed(self, request: int, lost: int) -> None:
+        self._observer.resumes(request, lost)
+
+    def _tell_journals(self, course: Course, record: Record) -> None:
+        completed = record.outcome is Outcome.COMPLETED
+        for leg in course.legs:
+            journal = leg.replica.watcher
+            assert isinstance(journal, Journal)
+            if completed and leg.output:
+                journal.completed(leg.id, record.slo_class)
+            else:
+                journal.forget(leg.id)
+        if completed and len(course.legs) > 1:
+            for gap in course.breaks():
+                self.scores.gap(record, rounded(gap))
 
     def _close(self, life: _Life, now: Nanoseconds) -> None:
         self.scores.add(life.record, now)
         self._feed.answered(life.ticket, now, go_on=life.record.outcome is Outcome.COMPLETED)
         self.done += 1
 
-    def _name(self, replica: Replica) -> str:
-        return str(replica.index) if len(self.journals) > 1 else ""
+    def _name(self, replica: int) -> str:
+        return str(replica) if self._by_replica else ""
 
     def count_gaps(self) -> None:
         """At the end: the gaps between tokens of all that completed go into the scores."""
-        for index, journal in enumerate(self.journals):
-            name = str(index) if len(self.journals) > 1 else ""
+        for journal in self.journals:
+            name = self._name(journal.index)
             for group, gap, times in journal.gaps():
                 self.scores.gaps(group, name, gap, times)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doubletime.shapes.common import common
+from doubletime.shapes.common import common, windows_by_type
 from doubletime.shapes.fields import Fields, unsupported
 from doubletime.shapes.model_shape import Activation, ModelShape, Rope
 from doubletime.shapes.rope import parse_rope
@@ -43,11 +43,7 @@ def _windows(fields: Fields, layers: int) -> tuple[int, ...]:
     window = fields.integer("sliding_window", 4096)
     period = fields.get("sliding_window_pattern", fields.get("_sliding_window_pattern", 6))
     default = ["full_attention" if (layer + 1) % period == 0 else "sliding_attention" for layer in range(layers)]
-    types = fields.get("layer_types", default)
-    kinds = {"full_attention": 0, "sliding_attention": window}
-    if not set(types) <= kinds.keys():
-        raise unsupported("layer_types", types, f"supported: {', '.join(kinds)}")
-    return tuple(kinds[name] for name in types)
+    return windows_by_type(fields, window, default)
 
 
 def _ropes(fields: Fields) -> tuple[Rope, Rope]:

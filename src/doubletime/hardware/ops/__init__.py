@@ -1,0 +1,1 @@
+"""One operator a file: what it costs on a machine, from fitted constants."""

@@ -1,0 +1,1 @@
+"""The config.json of published models, by family: only the fields that matter."""

@@ -1,0 +1,54 @@
+"""Fast-forward changes nothing: a fleet that leaps and one that takes every step give the same result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doubletime.cluster.fleet import Failure
+from doubletime.cluster.routers import ROUTERS
+from doubletime.core.vocabulary import SECOND
+from tests.cluster.rig import BOTH, DECODE, PREFILL, Town, workload
+
+PAIRS = (PREFILL, PREFILL, DECODE, DECODE)
+DEATHS = (Failure(0, SECOND, SECOND), Failure(2, 2 * SECOND, SECOND // 2))
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_every_router_places_alike(router: str) -> None:
+    _same(router=router, roles=(BOTH,) * 3)
+
+
+@pytest.mark.parametrize(
+    "town",
+    [
+        {"roles": PAIRS},
+        {"roles": PAIRS, "handoff": 100_000, "router": "kv-aware"},
+        {"roles": PAIRS, "blocks": 60},
+        {"roles": PAIRS, "failures": DEATHS},
+        {"roles": (BOTH,) * 3, "failures": DEATHS, "router": "kv-aware"},
+        {"roles": (BOTH,), "scaler": "outstanding:target=4,up=0,down=1"},
+        {"roles": (BOTH,), "scaler": "queue-delay:target=0.1,up=0,down=1", "router": "least-ttft"},
+        {"roles": (BOTH,) * 3, "blocks": 60, "router": "least-ttft"},
+        {"roles": (BOTH,) * 3, "policy": "sarathi:budget=64", "router": "prefix-aware"},
+        {"roles": (BOTH,) * 2, "policy": "flow:ttft=0.05"},
+    ],
+    ids=str,
+)
+def test_so_does_every_kind_of_fleet(town: dict[str, Any]) -> None:
+    _same(**town)
+
+
+def test_ties_are_in_the_order_of_the_index() -> None:
+    """Without jitter, and with equal requests, many things happen at the same nanosecond."""
+    _same(roles=PAIRS, jitter=0.0, requests=64, rate=1e9, prompt=32, output=8)
+
+
+def _same(
+    jitter: float = 0.05, requests: int = 80, rate: float = 40.0, prompt: int = 300, output: int = 60, **town: Any
+) -> None:
+    work = workload(requests, rate=rate, prompt=prompt, output=output)
+    results = [Town(work, leaps=leaps, jitter=jitter, **town).run() for leaps in (True, False)]
+    assert results[0] == results[1]
+    assert results[0]["requests"]["completed"] > requests / 2
