@@ -51,10 +51,7 @@ class Figure(NamedTuple):
 def main() -> int:
     args = _arguments()
     chosen = [run for at, run in enumerate(runs(), start=1) if not args.only or at in args.only]
-    truth: dict[str, Json] = json.loads(args.truth.read_text()) if args.truth else {}
-    real = {run.name: truth[run.name] if run.name in truth else _real(run, args.models) for run in chosen}
-    if args.keep:
-        args.keep.write_text(json.dumps(real, indent=1))
+    real = _real(chosen, args)
     predicted = {run.name: predict(run, args.profile, args.models) for run in chosen}
     figures = [figure for run in chosen for figure in figures_of(run.name, real[run.name], predicted[run.name])]
     text = page(chosen, figures, real, json.loads(args.profile.read_text()))
@@ -81,9 +78,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _real(run: Run, models: Path) -> Json:
-    print(f"running {run.name}", file=sys.stderr)
-    return bench(run, models)
+def _real(chosen: list[Run], args: argparse.Namespace) -> dict[str, Json]:
+    """What an earlier result holds, and the rest by running it; kept after every run."""
+    real: dict[str, Json] = json.loads(args.truth.read_text()) if args.truth else {}
+    for run in chosen:
+        if run.name not in real:
+            print(f"running {run.name}", file=sys.stderr)
+            real[run.name] = bench(run, args.models)
+            if args.keep:
+                args.keep.write_text(json.dumps(real, indent=1))
+    return real
 
 
 def predict(run: Run, profile: Path, models: Path) -> Json:

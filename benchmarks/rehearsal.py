@@ -37,11 +37,11 @@ class Case(NamedTuple):
 def cases(traces: Path) -> list[Case]:
     model, file = "llama-3.1-8b", traces / AZURE
     five = f"replay:path={file},rate=6.45,n=5000"
-    one = Design(model, "a100")
+    one = Design(model, "h100")
     return [
         Case("Azure 2023 conversation, one engine", one, str(file), 6.5),
         Case("the same, step by step", one, str(file), None, leaps=False),
-        Case("the same, 8 replicas", Design(model, "a100", replicas=8), str(file), 15.0),
+        Case("the same, 8 replicas", Design(model, "h100", replicas=8), str(file), 15.0),
         Case("5,000 requests at 6.45/s, sarathi 512", Design(model, "a100", "sarathi:budget=512"), five, None, "Vidur"),
         Case("5,000 requests at 6.45/s, fcfs, H100", Design(model, "h100"), five, None, "inference-sim"),
     ]

@@ -25,11 +25,15 @@ COMMANDS = {
     "serve": Command("doubletime.commands.serve", "start an OpenAI-compatible server"),
     "generate": Command("doubletime.commands.generate", "generate offline, without a server"),
     "bench": Command("doubletime.commands.bench", "put a model or a server under load and measure"),
-    "simulate": Command("doubletime.commands.simulate", "rehearse a model, hardware, policy and traffic in virtual time"),
+    "simulate": Command(
+        "doubletime.commands.simulate", "rehearse a model, hardware, policy and traffic in virtual time"
+    ),
     "compare": Command("doubletime.commands.compare", "rehearse many policies, rates and clusters side by side"),
     "plan": Command("doubletime.commands.plan", "find the cheapest hardware and layout that meet the SLO on a trace"),
     "profile": Command("doubletime.commands.profile", "measure the operators of this machine for the rehearsal"),
-    "calibrate": Command("doubletime.commands.calibrate", "fit the overheads of a rehearsal to a log of your own engine"),
+    "calibrate": Command(
+        "doubletime.commands.calibrate", "fit the overheads of a rehearsal to a log of your own engine"
+    ),
     "hardware": Command("doubletime.commands.hardware", "list known hardware and how well its fit predicts it"),
     "models": Command("doubletime.commands.models", "list known model shapes with their sizes"),
     "quality": Command("doubletime.commands.quality", "the yardstick: what a model knows, recalls and predicts"),

@@ -46,6 +46,16 @@ def test_transfers_on_one_link_queue_up() -> None:
     assert second - first == pytest.approx(SECOND, rel=0.01)
 
 
+def test_what_the_decode_side_has_cached_is_not_sent() -> None:
+    work = workload(2, rate=0.1, topics=1, prompt=320, output=30)
+    town = Town(work, roles=(PREFILL, DECODE), link=SLOW)
+    town.run()
+    first, second = (town.traffic.courses[number] for number in (0, 1))
+    tokens = second.request.prompt - 160
+    assert first.breaks()[0] > first.request.prompt * SECOND // 100
+    assert second.breaks()[0] == pytest.approx(tokens * SECOND // 100, rel=0.02)
+
+
 def test_what_waits_holds_new_requests_back() -> None:
     """Both may prefill at once with a wide handoff; with one of 100 tokens the second waits for the first transfer."""
     jobs = one_by_one((0, 100, 2), (0.5, 100, 2))

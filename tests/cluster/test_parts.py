@@ -37,8 +37,8 @@ def test_a_meter_counts_what_is_sent_and_not_computed() -> None:
     assert meter.tokens == 8 + 50
     _step(meter, 1, Slab(1, 92, 8, 0, 4), Slab(2, 16, 34, 0, 8, 1))
     assert meter.tokens == 8, "half of the depth is not done; a hit of 16 tokens is"
-    meter.ended(1)
-    meter.ended(2)
+    meter.ended(1, 100, 0)
+    meter.ended(2, 50, 0)
     assert meter.tokens == 0
 
 
@@ -47,14 +47,14 @@ def test_a_meter_knows_nothing_before_it_has_seen_some_steps_and_then_predicts_t
     for step in range(60):
         tokens = 50 + step * 37 % 200
         meter.sent(Request(step, tokens, 1), 0)
-        assert (meter.wait(100, 0, now, None) is None) == (step < 8)
+        assert (meter.wait(100, 0, now, None, 10_000) is None) == (step < 8)
         took = 5 * MS + tokens * 50_000
         now += took
         _step(meter, step, Slab(step, 0, tokens, 0, 8, 1), now=now - took, took=took)
-    wait = meter.wait(100, 0, now, None)
+    wait = meter.wait(100, 0, now, None, 10_000)
     assert wait is not None
     assert abs(wait - 10 * MS) < MS
-    queued = meter.wait(1000, 0, now, None)
+    queued = meter.wait(1000, 0, now, None, 10_000)
     assert queued is not None
     assert queued > 5 * wait, "four steps of 256"
 

@@ -66,9 +66,17 @@ def test_least_ttft_goes_by_tokens_until_speeds_are_known() -> None:
     assert choice("least-ttft", View(0, queued_tokens=500, pace=None), View(1, pace=None)) == 1
 
 
-def test_the_longest_prefix_wins_whatever_the_load() -> None:
-    assert choice("longest-prefix", View(0, outstanding=500, cached=512), View(1, cached=496)) == 0
-    assert choice("longest-prefix", View(0, outstanding=500, cached=512), View(1, cached=512)) == 1
+def test_the_longest_prefix_that_was_sent_wins_whatever_the_load() -> None:
+    router, views = load_router("longest-prefix"), [View(0), View(1), View(2, 1)]
+    sent = [router.place(Request(0, 64, 1, keys=keys), views, 0).replica.index for keys in ((1, 2), (7,), (1, 5, 6))]
+    assert sent == [0, 0, 0], "7 went to the first of equals"
+    views[0].outstanding = 100
+    assert router.place(Request(0, 64, 1, keys=(8, 9)), views, 0).replica.index == 1
+    assert router.place(Request(0, 64, 1, keys=(1, 2, 3)), views, 0).replica.index == 0
+    assert router.place(Request(0, 64, 1, keys=(8, 2)), views, 0).replica.index == 1, "2 alone is no prefix"
+    assert router.place(Request(0, 64, 1, keys=(8, 2)), views[2:], 0).replica.index == 2
+    assert router.place(Request(0, 64, 1, keys=(8, 2)), views[1:], 0).replica.index == 1, "equal: by load"
+    assert router.place(Request(0, 64, 1), views, 0).replica.index == 1, "nothing shared: by load"
 
 
 def test_the_guard_leaves_out_who_is_overloaded() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from doubletime import cli
+from doubletime.lab.rehearsal.design import Design
+from doubletime.lab.workload.open import open_workload
 
 MODEL = ["--model", "llama-3.1-8b"]
 SMALL = [*MODEL, "--hardware", "h100", "--trace", "poisson:rate=8,prompt=512,output=32,n=40"]
@@ -83,17 +85,17 @@ def test_clusters_are_compared_too(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_does_not_fit_is_told_beside_what_does(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--model", "llama-3.1-70b", "--hardware", "rtx4090", "--tp", "1,8", "--jobs", "1"]
+    arguments = ["--model", "llama-3.1-70b", "--hardware", "h100", "--tp", "1,4", "--jobs", "1"]
     trace = ["--trace", "poisson:rate=1,prompt=100,output=10,n=10"]
     assert cli.main(["compare", *arguments, *trace]) == 0
-    assert "tp 1 does not fit" in " ".join(capsys.readouterr().out.split())
+    assert "tp 1 cannot run" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--policies", "fastest"], "no policy is named 'fastest'"),
-        (["--hardware", "abacus"], "abacus"),
+        (["--hardware", "h100,abacus"], "no hardware 'abacus'"),
         (["--routers", "fastest"], "fastest"),
         (["--rates", "1", "--scales", "1"], "exclude each other"),
         (["--rates", "1,1"], "given twice"),
@@ -109,9 +111,19 @@ def test_what_cannot_be_is_told_before_anything_runs(
     assert message in capsys.readouterr().err
 
 
-def test_hardware_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["compare", *MODEL, "--trace", "poisson:rate=1,n=5"]) == 1
-    assert "--hardware is needed" in capsys.readouterr().err
+def test_a_layout_that_cannot_be_is_told_beside_those_that_can(capsys: pytest.CaptureFixture[str]) -> None:
+    found = compare(capsys, *SMALL, "--tp", "1,3", "--jobs", "1")
+    assert found["cells"][0]["result"] is not None
+    assert "heads cannot be split over 3" in found["cells"][1]["refused"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(MODEL, "--hardware is needed: `doubletime hardware`"), (["--hardware", "h100"], "--model is needed")],
+)
+def test_model_and_hardware_are_needed(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert cli.main(["compare", *arguments, "--trace", "poisson:rate=1,n=5"]) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", [["--rates", "0"], ["--tp", "0"], ["--slo", "speed=1"], ["--memory-share", "2"]])
@@ -132,6 +144,14 @@ def test_real_runs_the_same_cells_on_the_engine(tmp_path: Path, capsys: pytest.C
     assert [cell["result"]["clock"] for cell in found["cells"]] == ["real", "real"]
     assert [cell["result"]["requests"]["completed"] for cell in found["cells"]] == [8, 8]
     assert "real: measured" in html.read_text()
+
+
+def test_what_is_measured_cannot_be_stretched() -> None:
+    pytest.importorskip("torch")
+    from doubletime.commands.real import Real
+
+    with pytest.raises(ValueError, match="cannot be stretched"):
+        Real(None)(Design("", ""), open_workload("poisson:rate=1,n=1"), slower=1.1)
 
 
 def test_real_has_no_settings_that_only_a_rehearsal_has(capsys: pytest.CaptureFixture[str]) -> None:

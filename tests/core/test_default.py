@@ -1,24 +1,31 @@
-"""First come, first served; the latest arrival gives way."""
+"""First come, first served; the latest admission gives way."""
 
 from __future__ import annotations
 
-from doubletime.core.default import Default, fill, latest
+from doubletime.core.default import Default, fill, newest
 from doubletime.core.events import Request
 from doubletime.core.sequence import Sequence
+from doubletime.core.vocabulary import State
 from tests.core.rig import Rig, Scripted
 
 
-def arrival(seq_id: int, arrived: int) -> Sequence:
-    return Sequence(seq_id, Request(seq_id, 4, 4), arrived, 1)
+def admission(seq_id: int, admitted: int, state: State = State.RUNNING) -> Sequence:
+    seq = Sequence(seq_id, Request(seq_id, 4, 4), 0, 1)
+    seq.admitted, seq.state = admitted, state
+    return seq
 
 
-def test_the_latest_arrival_gives_way_but_never_to_itself() -> None:
-    a, b, c = arrival(3, 0), arrival(1, 5), arrival(2, 5)
-    assert latest([a, b], c) is None
-    assert latest([a, c], b) is c
-    assert latest([b, c], a) is c
-    assert latest([], a) is None
+def test_the_latest_admission_gives_way_but_never_to_itself() -> None:
+    a, b, c = admission(3, 0), admission(1, 5), admission(2, 6)
+    assert newest([a, b], c) is None
+    assert newest([a, c], b) is c
+    assert newest([b, c], a) is c
+    assert newest([], a) is None
     assert Default().victim(None, a, [b]) is b  # type: ignore[arg-type]
+
+
+def test_nobody_gives_way_to_one_that_does_not_run() -> None:
+    assert newest([admission(1, 5)], admission(2, 3, State.HELD)) is None
 
 
 def test_filling_gives_out_so_many_tokens_and_no_more() -> None:

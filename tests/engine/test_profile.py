@@ -12,8 +12,8 @@ import torch
 from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import Slab
 from doubletime.engine.profile.fit import fit
-from doubletime.engine.profile.kernels import CACHED, MOST, SIZES, linear_rows
-from doubletime.engine.profile.live import Live, spread
+from doubletime.engine.profile.kernels import MOST, POOL, SIZES, _Pool, linear_rows
+from doubletime.engine.profile.live import Live, Step, overheads, spread
 from doubletime.engine.profile.run import FAST, FULL, Effort, profile
 from doubletime.engine.profile.steps import outlines, step_times
 from doubletime.engine.profile.stopwatch import Timed, medians, on_thread
@@ -21,7 +21,7 @@ from doubletime.engine.profile.subjects import QUICK, SUBJECTS, shape_of
 from doubletime.executors import batch
 from doubletime.hardware.cpu import CpuMachine, load, terms, work
 
-TINY = Effort(QUICK, thin=5, rounds=1, steps=6, pool=4 << 20, loads=(("tiny", 1, 2, 16, 4),))
+TINY = Effort(QUICK, thin=5, rounds=1, steps=6, loads=(("tiny", 1, 2, 16, 4),))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_profile_is_json_that_loads_as_a_machine(machine: CpuMachine) -> None:
 
 
 def test_it_says_what_was_measured_where(found: dict[str, Any]) -> None:
-    assert set(found["tables"]) == {"linear", "decode", "plain", "masked"}
+    assert set(found["tables"]) == {"linear", "cold", "decode", "plain", "masked"}
     assert {"name", "cpu", "cores", "memory", "torch", "python", "threads", "dtype"} <= set(found["machine"])
     assert set(found["errors"]) == {"linear", "attention", "whole"}
     assert all(inside > 0 and beyond > 0 for inside, beyond in found["errors"].values())
@@ -90,10 +90,17 @@ def test_made_up_steps_mix_decodes_and_prefills_that_fit() -> None:
     assert all(0 < position < 1023 for step in made for position in step.starts)
 
 
-def test_small_products_are_measured_in_the_cache_and_large_ones_for_many_rows_only() -> None:
+def test_products_are_measured_on_a_grid_up_to_a_size() -> None:
     rows = on_thread(lambda: linear_rows(torch.float32, rounds=1, thin=4))
     assert {(int(n), int(k)) for _, n, k, _ in rows} <= {(n, k) for n in SIZES for k in SIZES}
-    assert all(m * n * k <= MOST and (n * k <= CACHED or m >= 64) for m, n, k, _ in rows)
+    assert all(m * n * k <= MOST for m, n, k, _ in rows)
+
+
+def test_weights_from_memory_are_never_the_same_twice_in_a_row() -> None:
+    pool = _Pool(torch.float32)
+    first, second = pool.take(8, 64), pool.take(8, 64)
+    assert first.data_ptr() != second.data_ptr()
+    assert pool.take(POOL // 64, 64).data_ptr() == first.data_ptr()  # it begins anew at the end
 
 
 def test_a_fit_finds_what_the_times_are_made_of() -> None:
@@ -132,9 +139,18 @@ def test_an_error_on_the_thread_is_raised_here() -> None:
 
 def test_the_spread_of_equal_steps_is_relative() -> None:
     plan = Plan(0, 0, decode_seqs=(0,), decode_starts=(9,))
-    assert spread([Live([(plan, 0.01)] * 9, 0.0, None)]) == 0
-    assert spread([Live([(plan, 0.01), (plan, 0.011)] * 9, 0.0, None)]) == pytest.approx(0.1, rel=0.1)
+    slow, fast = Step(plan, 0.011, 0.01), Step(plan, 0.01, 0.01)
+    assert spread([Live([fast] * 9, 0.0, None)]) == 0
+    assert spread([Live([fast, slow] * 9, 0.0, None)]) == pytest.approx(0.1, rel=0.1)
     assert spread([Live([], 0.0, None)]) == 0
+
+
+def test_the_engine_costs_what_its_steps_take_more_than_alone() -> None:
+    one = Plan(0, 0, decode_seqs=(0,), decode_starts=(9,))
+    five = Plan(0, 0, decode_seqs=(0, 1, 2, 3, 4), decode_starts=(9,) * 5)
+    runs = [Live([Step(one, 0.0104, 0.01)] * 9, 2e-5, 1e-3), Live([Step(five, 0.0206, 0.02)] * 9, 4e-5, None)]
+    found = overheads(runs)
+    assert found == pytest.approx({"step": 3e-5, "host": 3.5e-4, "sequence": 5e-5, "layer": 0.0, "api": 1e-3})
 
 
 def test_a_profile_takes_no_time_of_other_processes() -> None:

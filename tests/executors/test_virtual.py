@@ -131,7 +131,7 @@ def test_a_pipeline_does_not_stop_in_mid_step() -> None:
 
 def test_the_steps_of_a_leap_end_when_single_ones_would() -> None:
     jitter = Jitter(0.2, seed=3)
-    source, runs = executor(jitter=jitter)
+    _, runs = executor(jitter=jitter)
     singly, single = executor(jitter=jitter)
     for own in (runs, single):
         own.dispatch(decodes(0, (5, 7)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from doubletime.hardware.cpu.profile import TERMS
 
-FLOPS, CALL = 5e10, 5e-6
+FLOPS, BANDWIDTH, CALL = 5e10, 1e10, 5e-6
 WIDTHS = {
     "begin": 12,
     "project": 9,
@@ -31,9 +31,12 @@ def made_up(**changes: Any) -> dict[str, Any]:
     return {
         "kind": "doubletime profile",
         "schema": 1,
-        "machine": {"name": "test CPU", "dtype": "float32", "threads": 1, "memory": 8 << 30, "bandwidth": 1e10},
+        "machine": {"name": "test CPU", "dtype": "float32", "threads": 1, "memory": 8 << 30},
         "tables": {
             "linear": [[m, n, k, linear(m, n, k)] for m, n, k in product((1, 8, 64, 512), sizes, sizes)],
+            "cold": [
+                [m, n, k, linear(m, n, k) + n * k * 4 / BANDWIDTH] for m, n, k in product((1, 8, 64), sizes, sizes)
+            ],
             "decode": [
                 [c, length, g, d, 2e-5 + c * length * d * 1e-9]
                 for c, length, g, d in product((1, 16), (16, 256), (1, 4), (32, 128))
@@ -45,8 +48,8 @@ def made_up(**changes: Any) -> dict[str, Any]:
             ],
         },
         "peak": FLOPS,
-        "streaming": {"1": [[64, 2e-10], [1024, 1e-10]], "16": [[64, 1e-10], [1024, 5e-11]]},
         "cached": [[1e6, 1.0], [1e8, 0.0]],
+        "fresh": 2e-10,
         "terms": {name: [1.0, 1e-5] + [0.0] * (WIDTHS[name] - 2) for name in TERMS},
         "engine": {"step": 3e-5, "host": 2e-4, "sequence": 2e-5, "layer": 0.0, "api": 1e-3},
         "jitter": 0.03,

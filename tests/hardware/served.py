@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from doubletime.core.vocabulary import SECOND
-from doubletime.hardware.calibration import Calibration
+from doubletime.hardware.calibration import NEUTRAL, Calibration
 from doubletime.lab.percentiles import Tally
 from doubletime.lab.rehearsal.design import Design
 from doubletime.lab.rehearsal.run import rehearse
@@ -81,12 +83,13 @@ def measured(requests: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return {name: dict(tally.summary() or {}) for name, tally in tallies.items()}
 
 
-def errors(run: Served, data: Path, folder: Path) -> dict[str, float]:
+def errors(run: Served, data: Path, folder: Path, scale: Calibration = NEUTRAL) -> dict[str, float]:
     """Relative errors of a rehearsal, by `metric point`. Times are the engine's own, without the API's."""
     requests = run.requests(data)
     calibration = folder / "engine-only.json"
-    calibration.write_text(json.dumps(Calibration(overheads={"api": 0.0}).to_json()))
-    design = Design(**(run.design.to_json() | {"calibration": str(calibration)}))
+    inside = replace(scale, overheads=scale.overheads | {"api": 0.0})
+    calibration.write_text(json.dumps(inside.to_json()))
+    design = replace(run.design, calibration=str(calibration))
     found = rehearse(design, workload_of(requests)).result
     truth = measured(requests)
     return {
@@ -94,3 +97,16 @@ def errors(run: Served, data: Path, folder: Path) -> dict[str, float]:
         for name in METRICS
         for point in ("mean", "p50", "p99")
     } | {"preemptions": found["preemptions"]}
+
+
+def main(data: Path) -> None:
+    """Prints the errors of every run, as docs/design/cost-model.md shows them."""
+    with TemporaryDirectory() as folder:
+        for name, run in RUNS.items():
+            found = errors(run, data / "e2e_vllm", Path(folder))
+            cells = [f"{found[f'{metric} {point}']:+.1%}" for metric in METRICS for point in ("mean", "p50", "p99")]
+            print("| " + " | ".join([name, *cells, str(found["preemptions"])]) + " |")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -62,9 +62,11 @@ def test_no_layer_is_quicker_than_the_data_sheet_allows(name: str, weights: str)
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_more_tokens_take_longer(name: str, shape: ExpertShape) -> None:
-    """Trees have steps: a few per cent less is let through, but never from one doubling to the next but one."""
+    """Eight times as many do, always. A doubling may not: kernels are chosen by the number of tokens, and some badly
+    (Mixtral on an L40S was measured at 8.2 ms for 1,024 tokens and at 6.4 ms for 1,536).
+    """
     times = [machine(name).experts(1 << power, shape).seconds for power in range(15)]
-    assert all(after > 0.93 * before for before, after in pairwise(times))
+    assert all(after > 0.8 * before for before, after in pairwise(times))
     assert all(later > earlier for earlier, later in zip(times, times[3:], strict=False))
 
 

@@ -21,7 +21,7 @@ from doubletime.hardware.store import Store  # noqa: E402
 from tools.fitting import experts, protocol, routers  # noqa: E402
 
 BARS = {"rows": 0.06, "models": 0.12}
-SAMPLE = 5000
+SAMPLE = 2500
 Profile = Callable[[str], Path]
 
 
@@ -60,6 +60,19 @@ def test_the_shipped_fit_is_close_to_what_it_was_fitted_on(profile: Profile) -> 
         for row, seconds in zip(table.shapes[::17].tolist(), table.seconds[::17], strict=True)
     ]
     assert sum(off) / len(off) < 0.04
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("machine", "bar"), [("h200", 0.08), ("l40s", 0.13), ("a100", 0.24), ("b200", 0.5)])
+def test_what_the_fit_of_another_gpu_misses(profile: Profile, machine: str, bar: float) -> None:
+    shipped = Store("h100").own("experts_bfloat16")
+    assert shipped is not None
+    table, fused = table_of(profile, machine), Fused.from_json(shipped, SPECS[machine], "bfloat16")
+    off = [
+        abs(fused.estimate(*experts.unpack(row)).seconds / seconds - 1)
+        for row, seconds in zip(table.shapes[::7].tolist(), table.seconds[::7], strict=True)
+    ]
+    assert sum(off) / len(off) < bar
 
 
 @pytest.mark.parametrize("old", [False, True])

@@ -61,6 +61,11 @@ def test_decodes_and_plan_agree() -> None:
     assert COST.plan(plan_of(starts)) == COST.decodes(len(starts), sum(starts))
 
 
+def test_contexts_beyond_the_tables_go_on_at_the_last_slope() -> None:
+    steps = [COST.decodes(2, 2 * million * 1_000_000) for million in (1, 2, 3)]
+    assert steps[2] - steps[1] == pytest.approx(steps[1] - steps[0], rel=0.01)
+
+
 def test_a_mixed_step_takes_longer_than_its_decodes_and_than_its_prefill() -> None:
     starts = (500,) * 32
     mixed = COST.plan(plan_of(starts, prefill(512)))

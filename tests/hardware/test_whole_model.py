@@ -11,6 +11,10 @@ from statistics import mean
 
 import pytest
 
+from doubletime.hardware.known import machine
+from doubletime.hardware.layout import Layout
+from doubletime.lab.calibrate.run import calibrate
+from doubletime.shapes import published_shape
 from tests.hardware.served import RUNS, errors
 
 Profile = Callable[[str], Path]
@@ -36,6 +40,15 @@ def test_no_run_is_far_off(found: Errors, name: str) -> None:
     assert abs(off["tpot_s mean"]) <= 0.06, off
     assert abs(off["e2e_s mean"]) <= 0.08, off
     assert abs(off["ttft_s p99"]) <= 0.12, off
+
+
+def test_a_calibration_on_one_model_serves_another(profile: Profile, tmp_path: Path) -> None:
+    data, card = profile("e2e_vllm"), machine("rtxpro6000")
+    log = data / RUNS["llama-8b on rtxpro6000"].folder / "requests.jsonl.gz"
+    scale = calibrate(log, published_shape("llama-3.1-8b"), card, Layout()).calibration
+    off = [errors(RUNS[name], data, tmp_path, scale) for name in RUNS if "qwen3" in name]
+    assert mean(abs(each["tpot_s mean"]) for each in off) <= 0.03, off
+    assert mean(abs(each["e2e_s mean"]) for each in off) <= 0.04, off
 
 
 def test_the_saturated_run_preempts(found: Errors) -> None:

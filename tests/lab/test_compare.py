@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_the_json_has_every_cell(found: list[Compared]) -> None:
     assert len(data["cells"]) == 16
     assert data["cells"][0]["result"]["policy"] == data["cells"][0]["design"]["policy"] == "fcfs"
     assert data["cells"][2]["result"] is None
-    assert "does not" not in data["cells"][0]
+    assert data["cells"][0]["refused"] is None
 
 
 def test_progress_counts_cells_and_results_keep_their_order() -> None:
@@ -141,6 +142,14 @@ def test_where_all_are_alike_nobody_wins(found: list[Compared]) -> None:
     assert best(hits, found) == set()
 
 
+def test_dollars_are_a_column_where_a_price_is_known(found: list[Compared]) -> None:
+    assert "$ /M tok" not in {column.title for column in columns(found)}
+    assert found[0].result is not None
+    cost = {"cost": {"dollars_per_million_output_tokens": 0.5}}
+    priced = Compared(found[0].variant, found[0].load, 1.0, found[0].result | cost)
+    assert "$ /M tok" in {column.title for column in columns([priced])}
+
+
 def test_the_error_is_the_wider_side_and_none_of_a_measurement() -> None:
     assert error_of({"error": {"low": -0.02, "high": 0.07}}) == 0.07
     assert error_of({"error": None}) is None
@@ -155,8 +164,21 @@ def test_the_table_stars_the_best_and_names_what_does_not_fit(found: list[Compar
     told = text.getvalue()
     assert "* best of its column at that load" in told
     assert "*100.0%" in told
-    assert "alike in all: prefix hits 0.0%" in told
-    assert "fcfs, tiny, tp 1 does not fit: the weights take" in told
+    assert "alike in all: prefix hits 0.0%, preempted 0" in told
+    assert "fcfs, tiny, tp 1 cannot run: the weights take" in told
+
+
+def test_the_table_ends_with_how_far_the_times_may_be_off(found: list[Compared]) -> None:
+    text = io.StringIO()
+    show(found, text)
+    assert "predicted interpolated, ±5.0%\n" in text.getvalue()
+
+
+def test_error_bars_stand_beside_what_was_attained() -> None:
+    work = tasks(variants(BASE, {"policy": ["sarathi"]}), loads(TRACE, [11]), SLO_1S, 0, None)
+    text = io.StringIO()
+    show(compare(work, error_bars=True, rehearse=Fake()), text)
+    assert re.search(r"\d+\.\d% \(\d+%-\d+%\)", text.getvalue())
 
 
 def test_a_narrow_terminal_has_fewer_columns_and_says_so(

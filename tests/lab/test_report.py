@@ -80,7 +80,7 @@ def test_the_page_has_every_part(html: str) -> None:
     for part in (
         "TTFT distribution", "TPOT distribution", "SLO attainment against rate", "Throughput against latency",
         "KV use and batch composition", "All cells", "Error bar of the predictions", "Reproduce",
-        "virtual: predicted", "TTFT ≤ 1 s, TPOT ≤ 30.3 ms", "does not fit: the weights take",
+        "virtual: predicted", "TTFT ≤ 1 s, TPOT ≤ 30.3 ms", "cannot run: the weights take",
     ):  # fmt: skip
         assert part in html
     assert "prefers-color-scheme:dark" in html

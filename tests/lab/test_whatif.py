@@ -69,7 +69,7 @@ def test_the_same_policy_gives_the_recorded_run(recording: Path) -> None:
     assert found["prefix_hit_rate"] > 0.05
     last = [line for line in recording.read_text().splitlines() if '"result"' in line][-1]
     recorded_end = int(last.split('"time":')[1].split(",")[0]) / 1e9
-    first = [line for line in recording.read_text().splitlines() if '"arrive"' in line][0]
+    first = next(line for line in recording.read_text().splitlines() if '"arrive"' in line)
     began = int(first.split('"time":')[1].split(",")[0]) / 1e9
     assert found["duration_s"] == pytest.approx(recorded_end - began, rel=1e-3)
 

@@ -1,1 +1,1 @@
-"""Fits the operators of hardware/ from measured tables. A developer's tool: numpy and scikit-learn, not for run time."""
+"""Fits the operators of hardware/ from measured tables. A developer's tool: numpy and scikit-learn."""

@@ -18,7 +18,7 @@ from tools.fitting.cards import models
 from tools.fitting.protocol import Floats, Table
 
 HEADS, KV_HEADS, _, _, CHUNKS, TOKENS, START, DECODES, CONTEXT, LONGEST = range(10)
-ITERATIONS = 3  # that the tables of skewed batches hold the sum of: they take three times what the same call takes alone
+ITERATIONS = 3  # whose sum the tables of skewed batches hold: equal calls in the other tables take a third
 KERNELS = {"vllm_flash_attn": "flash2", "vllm_flash_attn_fa2": "flash2", "vllm_flash_attn_fa3": "flash3"}
 
 

@@ -21,11 +21,11 @@ class _Transfer:
 
 
 class Handoff:
-    """DistServe's pull: the decode side asks for KV when it has the memory; what waits is memory of the prefill side.
+    """DistServe's pull: the decode side asks for KV when it has the memory, and for no more than it has not cached.
 
-    A prefill replica with `most` bytes of KV or more that wait or are on their way gets no new requests. `decoders`:
-    those that serve now; `send`: puts a course on one of them, with so many tokens of its KV; `relieved`: is called
-    when KV has left.
+    What waits is in the memory of the prefill side: a prefill replica with `most` bytes of KV or more that wait or are
+    on their way gets no new requests. `decoders`: those that serve now; `send`: puts a course on one of them, with so
+    many tokens of its KV; `relieved`: is called when KV has left.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class Handoff:
             self._queue.pop(0)
             transfer = _Transfer(course, source, target, course.tokens - 1)
             self._transfers.append(transfer)
-            over = self._wire.send(source.index, target.index, transfer.tokens, self._line.now)
+            missing = transfer.tokens - target.match(course.request)
+            over = self._wire.send(source.index, target.index, missing, self._line.now)
             self._line.at(over, lambda transfer=transfer: self._arrived(transfer))  # type: ignore[misc]
 
     def lost(self, replica: Replica) -> list[Course]:

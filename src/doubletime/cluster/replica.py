@@ -16,7 +16,7 @@ from doubletime.core.policy import Policy
 from doubletime.core.scheduler import Scheduler
 from doubletime.core.sequence import Sequence
 from doubletime.core.virtual import VirtualSource
-from doubletime.core.vocabulary import Limits, Nanoseconds
+from doubletime.core.vocabulary import GroupKind, Limits, Nanoseconds
 from doubletime.executors.virtual import Cost, Jitter, VirtualExecutor
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ class _Source(VirtualSource):
         self._owner = owner
 
     def refused(self, request: int, reason: str) -> None:
-        self._replica.left(request)
+        self._replica.left(request, 0)
         self._owner.refused(self._replica, request, reason)
 
     def ended(self, seq: Sequence) -> None:
         if seq.request.n == 1 or seq.request.id not in self._replica.scheduler.roster.requests:
-            self._replica.left(seq.request.id)
+            self._replica.left(seq.request.id, seq.known)
         self._owner.ended(self._replica, seq)
 
 
@@ -146,7 +146,14 @@ class Replica:
     def wait(self, tokens: int, start: int, now: Nanoseconds) -> Nanoseconds | None:
         flights = self.scheduler.roster.flights
         latest = flights[-1].plan if flights else None
-        return self._meter.wait(tokens, start, now, latest) if self._meter else None
+        return self._meter.wait(tokens, start, now, latest, self._free_tokens) if self._meter else None
+
+    @property
+    def _free_tokens(self) -> int:
+        """Tokens of KV for which there is memory in every group."""
+        memory = self.scheduler.memory
+        pairs = zip(memory.groups, memory.pools, strict=True)
+        return min(pool.available * group.block_tokens for group, pool in pairs if group.kind is not GroupKind.WINDOW)
 
     def fetch_time(self, source: ReplicaView, tokens: int, now: Nanoseconds) -> Nanoseconds:
         if self._wire is None:
@@ -168,11 +175,11 @@ class Replica:
         self.changed = True
         self._source.post(event)
 
-    def left(self, request: int) -> None:
-        """A request of this replica has ended."""
+    def left(self, request: int, tokens: int) -> None:
+        """A request of this replica has ended, with so many tokens."""
         self._left += 1
         if self._meter:
-            self._meter.ended(request)
+            self._meter.ended(request, tokens, self.scheduler.now)
 
     # ---- time
 

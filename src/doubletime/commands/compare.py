@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from doubletime.lab.compare import Compared
     from doubletime.lab.grid import Load, Variant
 
-_HERE = "this machine"  # what --real runs on
+_HERE, _SHIPPED = "this machine", "shipped model"  # what --real runs on, and with where nobody says
+_LISTS = {"model": "models", "hardware": "hardware"}
 _WORDS = options.listed(str)
 _WHOLE = options.listed(options.whole)
 _COUNTS = options.listed(int)
@@ -26,7 +27,11 @@ _NUMBERS = options.listed(options.positive)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, metavar="MODEL", help="a folder, a config.json or a published name")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a folder, a config.json or a published name (with --real default: ships along)",
+    )
     _axes(parser.add_argument_group("what is varied (lists joined by commas; every combination is run)"))
     _load(parser.add_argument_group("load"))
     parser.add_argument("--real", action="store_true", help="run for real, in this process: needs doubletime[serve]")
@@ -69,7 +74,7 @@ def _load(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs every cell, prints the table, writes the report. 0: at least one design fits."""
+    """Runs every cell, prints the table, writes the report. 0: at least one design can run."""
     from doubletime.lab.compare import compare, tasks, to_json
     from doubletime.progress import Progress
 
@@ -102,6 +107,7 @@ def _grid(args: argparse.Namespace) -> tuple[list[Load], list[Variant]]:
     from dataclasses import replace
 
     from doubletime.cluster.routers import load_router
+    from doubletime.hardware.known import machine
     from doubletime.lab.grid import loads, variants
     from doubletime.policies import load
 
@@ -110,6 +116,8 @@ def _grid(args: argparse.Namespace) -> tuple[list[Load], list[Variant]]:
     for router in args.routers:
         load_router(router)
     hardware = _hardware(args)
+    for name in hardware if not args.real else []:
+        machine(name)
     axes = {
         "policy": args.policies,
         "hardware": hardware,
@@ -121,14 +129,15 @@ def _grid(args: argparse.Namespace) -> tuple[list[Load], list[Variant]]:
         "router": args.routers,
     }
     base = options.base_design(args, hardware=hardware[0], policy=args.policies[0])
-    base = replace(base, calibration=args.calibration)
+    base = replace(base, model=args.model or _SHIPPED, calibration=args.calibration)
     return loads(args.trace, args.rates, args.scales), variants(base, axes)
 
 
 def _hardware(args: argparse.Namespace) -> list[str]:
     if not args.real:
-        if not args.hardware:
-            raise ValueError("--hardware is needed: see `doubletime hardware`")
+        for name in ("model", "hardware"):
+            if not getattr(args, name):
+                raise ValueError(f"--{name} is needed: `doubletime {_LISTS[name]}` lists them")
         return list(args.hardware)
     for name in ("tp", "pp", "ep", "replicas"):
         if getattr(args, name) != [1]:
@@ -142,9 +151,9 @@ def _hardware(args: argparse.Namespace) -> list[str]:
 def _real(args: argparse.Namespace) -> Rehearse | None:
     if not args.real:
         return None
-    from doubletime.commands.real import real
+    from doubletime.commands.real import Real
 
-    return real
+    return Real(args.model)
 
 
 def _show(found: list[Compared]) -> None:

@@ -42,7 +42,7 @@ def commit(core: Scheduler, step: Step, planner: str, fault: str) -> tuple[Plan,
     for grant in staged:
         core.roster.refresh(grant.seq)
     carried_out = bool(decodes or slabs)  # an idle plan reaches no executor: what it should forget waits
-    plan = Plan(
+    plan = Plan.of(
         step=step.index,
         now=step.now,
         generation=core.generation,

@@ -1,4 +1,4 @@
-"""The default of every role: first come, first served; the latest arrival gives way; least recently used is evicted."""
+"""The default of every role: first come, first served; the latest admission gives way; least recently used is evicted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ class Default(Policy):
         fill(step, None)
 
     def victim(self, step: StepView, need: SequenceView, running: Iterable[SequenceView]) -> SequenceView | None:
-        return latest(running, need)
+        return newest(running, need)
 
 
-def latest(running: Iterable[SequenceView], need: SequenceView) -> SequenceView | None:
-    """The latest arrival, None when that is `need` itself: so the oldest always gets through."""
-    last = max(running, key=lambda seq: seq.age_key, default=need)
-    return last if last.age_key > need.age_key else None
+def newest(running: Iterable[SequenceView], need: SequenceView) -> SequenceView | None:
+    """The latest admission, None when that is `need` itself: so the first admitted always gets through.
+
+    As in vLLM V1. Its blocks are the freshest: what it loses was cached last, and is found again soonest.
+    """
+    if not need.seated:
+        return None
+    last = max(running, key=lambda seq: seq.admitted, default=need)
+    return last if last.admitted > need.admitted else None
 
 
 def fill(step: StepView, tokens: int | None, *, reserve: bool = False) -> None:

@@ -144,7 +144,7 @@ def _later(flight: Flight, step: int, rounds: int, now: Nanoseconds, started: Na
     """The step that is in this place of the queue `rounds` rounds on."""
     plan, work = flight.plan, flight.work
     starts = tuple([start + rounds for start in plan.decode_starts])
-    later = Plan(
+    later = Plan.of(
         step=step,
         now=now,
         generation=plan.generation,

@@ -69,6 +69,14 @@ class Plan:
     planner: str = "policy"  # or "default": why is in `fault`
     fault: str = ""
 
+    @classmethod
+    def of(cls, **fields: Any) -> Plan:
+        """As the constructor, in a tenth of its time: there is a plan for every step, and a frozen dataclass sets each
+        of its fields through `object.__setattr__`."""
+        plan = object.__new__(cls)
+        plan.__dict__.update(fields)
+        return plan
+
     @cached_property
     def slabs(self) -> tuple[Slab, ...]:
         """All slabs: decodes first, then the rest, in the order in which they were granted."""

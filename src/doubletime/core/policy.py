@@ -43,6 +43,8 @@ class SequenceView(Protocol):
     @property
     def seated(self) -> bool: ...
     @property
+    def admitted(self) -> int: ...  # the how-manieth admission, -1 before the first
+    @property
     def preemptions(self) -> int: ...
     @property
     def first(self) -> Nanoseconds | None: ...  # time of the first token

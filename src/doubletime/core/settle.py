@@ -22,20 +22,24 @@ def settle(core: Scheduler, flight: Flight, result: Result) -> bool:
     if result.failed:
         _failed(core, flight)
     elif not (flight.revoked or result.revoked):
+        exhausted: list[Sequence] = []
         if result.reached is None:
-            _complete(core, flight)
+            exhausted = _complete(core, flight)
         else:
             _stopped(core, flight, result.reached)
         for row in result.rows:
             _special(core, row, flight.step)
-        if result.reached is None:
-            _finish_exhausted(core, flight)
+        for seq in exhausted:
+            if seq.finish is None:  # whether or not its row said so
+                core.roster.finish(seq, Finish.LENGTH)
     core.roster.let_go(flight)
     return len(core.roster.sequences) < living
 
 
-def _complete(core: Scheduler, flight: Flight) -> None:
+def _complete(core: Scheduler, flight: Flight) -> list[Sequence]:
+    """The step ran to its end. Those that now have all the output that they may have."""
     step, now = flight.step, core.now
+    exhausted = []
     for seq in flight.decodes:
         if seq.finish is not None or step < seq.void_from:
             continue
@@ -47,10 +51,16 @@ def _complete(core: Scheduler, flight: Flight) -> None:
             seq.done += 1
             if seq.done >= seq.tend_at:
                 core.memory.tend(seq)
-        if seq.request.serial or seq.output >= seq.request.limit:
+        if seq.output >= seq.request.limit:
+            core.roster.refresh(seq)
+            exhausted.append(seq)
+        elif seq.request.serial:
             core.roster.refresh(seq)
     for seq, slab in flight.slabs:
         _complete_slab(core, seq, slab, step)
+        if seq.output >= seq.request.limit:
+            exhausted.append(seq)
+    return exhausted
 
 
 def _complete_slab(core: Scheduler, seq: Sequence, slab: Slab, step: int) -> None:
@@ -113,10 +123,3 @@ def _special(core: Scheduler, row: Row, step: int) -> None:
         core.memory.tend(seq)
     if row.finish is not None:
         core.roster.finish(seq, row.finish)
-
-
-def _finish_exhausted(core: Scheduler, flight: Flight) -> None:
-    """A sequence that has all the output it may have has ended, whether or not its row said so."""
-    for seq in flight.seqs:
-        if seq.finish is None and seq.output >= seq.request.limit:
-            core.roster.finish(seq, Finish.LENGTH)

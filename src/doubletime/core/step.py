@@ -100,14 +100,14 @@ class Step:
         return grant
 
     def decode_all(self, except_: Iterable[SequenceView] = ()) -> int:
-        """The fast path takes sequences that need nothing but a row; the others insist one by one, oldest first."""
+        """The fast path takes sequences that need nothing but a row; the others insist one by one, first admitted first."""
         before = self.rows
         candidates: Iterable[Sequence] = self._roster.decoding.values()
         skip = {seq.id for seq in except_}
         if skip or self.grants or self.preempted or self.decodes:
             candidates = [seq for seq in candidates if seq.id not in skip and self._untouched(seq)]
         slow = self._decode_fast(candidates)
-        for seq in sorted(slow, key=lambda seq: seq.age_key):
+        for seq in sorted(slow, key=lambda seq: seq.admitted):
             if self._untouched(seq):
                 self.insist(seq, 1)
         return before - self.rows

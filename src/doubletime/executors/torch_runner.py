@@ -10,6 +10,7 @@ import torch
 from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import Limits, Slab
 from doubletime.decoding.sampling_torch import sample
+from doubletime.executors.allocator import keep_freed_memory
 from doubletime.executors.block_tables import BlockTable
 from doubletime.executors.kv_cache import KVCache
 from doubletime.executors.ledger import Ledger
@@ -24,6 +25,8 @@ class TorchRunner:
     def __init__(self, model: Model, limits: Limits, poison: bool = False) -> None:
         if limits.depth.total != len(model.operators):
             raise ValueError(f"limits are for depth {limits.depth.total}; the model has {len(model.operators)}")
+        if model.device.type == "cpu":
+            keep_freed_memory()
         self.model = model
         self.ledger = Ledger()
         self.cache = KVCache(model, limits.groups, limits.blocks, poison)

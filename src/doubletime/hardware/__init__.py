@@ -1,1 +1,1 @@
-"""What machines cost: operators, links, whole steps. Pure Python; the numbers are fitted by tools/fitting and ship along."""
+"""What machines cost: operators, links, whole steps. Pure Python; the numbers, fitted by tools/fitting, ship along."""

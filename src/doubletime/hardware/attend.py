@@ -16,9 +16,9 @@ HALF_OCTAVES = tuple(2.0 ** (i / 2) for i in range(2 * MOST_TOKENS.bit_length())
 _COUNTS = (1, 2, 3, *doubling(4, MOST_COUNT, 2))
 _CHUNKS = (1, 2, 3, *doubling(4, 1 << 17, 2))
 _CACHED = (0, *doubling(64, MOST_TOKENS))
-_READ = doubling(1, MOST_TOKENS)
+_FOURS = tuple(4**i for i in range(MOST_TOKENS.bit_length() // 2 + 1))
+_MIXED = ((1, *doubling(16, 1 << 17)), (0, *_FOURS[4:]), _FOURS[:7], (1, *_FOURS[2:]))
 _SPREAD = 2.0  # the longest context of a batch over the mean, as conversations have it; a step knows only the sum
-_EACH_CHUNK = 4  # prefill chunks of one call that are told apart; more are counted in powers of two
 
 
 class Batch(NamedTuple):
@@ -48,7 +48,7 @@ class AttentionTable:
 
     def __init__(self, operator: Attend, pricer: Pricer) -> None:
         self._operator = operator
-        self._window = operator.window or MOST_TOKENS
+        self._window = operator.window or math.inf
         self._pricer = pricer
         self._decodes = Grid((_COUNTS, HALF_OCTAVES), self._price_decodes)
         self._prefills: dict[int, Grid] = {}
@@ -76,7 +76,9 @@ class AttentionTable:
         decodes, read, tokens, squares, cached = batch
         length, start = squares / tokens, min(cached / tokens, self._window)
         chunks = tokens / length
-        near = int(chunks + 0.5) if chunks < _EACH_CHUNK else 1 << int(chunks).bit_length() - 1
+        near = 1
+        while chunks > 2 * near:
+            near *= 4
         factor = chunks / near
         if not decodes:
             return self._prefill_grid(near), (length, start), factor
@@ -90,7 +92,7 @@ class AttentionTable:
         return self._prefills[chunks]
 
     def _mixed_grid(self, chunks: int) -> Grid:
-        """Never less than its prefill or its decodes alone."""
+        """Never less than its prefill or its decodes alone. Coarse, because a closed grid asks for all points below."""
         if chunks not in self._mixed:
             prefill = self._prefill_grid(chunks)
 
@@ -99,7 +101,7 @@ class AttentionTable:
                 least = max(prefill.at(length, start), self._decodes.at(count, mean))
                 return found if found.seconds >= least else found._replace(seconds=least)
 
-            self._mixed[chunks] = Grid((_CHUNKS, _CACHED, _COUNTS, _READ), price, closed=False)
+            self._mixed[chunks] = Grid(_MIXED, price)
         return self._mixed[chunks]
 
     def _price_decodes(self, count: float, mean: float) -> Estimate:

@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
 
 
 def total(parts: list[Estimate]) -> Estimate:
-    """The sum of several estimates. Errors are taken as independent; the basis is the least trusted that matters (5 %)."""
+    """The sum of several estimates. Errors are independent; the basis is the least trusted that matters (5 %)."""
     seconds = sum(part.seconds for part in parts)
     if seconds <= 0:
         return Estimate(0.0, 0.0, Basis.TABLE)

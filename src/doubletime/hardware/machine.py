@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 from doubletime.hardware.estimate import Estimate
 from doubletime.shapes.formats import ELEMENT_BYTES as ELEMENT_BYTES
 
-
 GRAPH_SIZES = (1, 2, 4, *range(8, 256, 8), *range(256, 513, 16))  # batch sizes that vLLM captures (V1, 0.19)
 
 

@@ -72,7 +72,7 @@ class StepCost:
         tokens = context + count
         try:
             base, slope = self._cells[count][(tokens * tokens // (count * count)).bit_length()]  # type: ignore[misc]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, IndexError):
             base, slope = self._cell(count, tokens)
         took = int(base + slope * context)
         return took if took > self._least else self._least
@@ -238,7 +238,7 @@ class StepCost:
 
     def _cell(self, count: int, tokens: int) -> Cell:
         """The line on which all steps of `count` decodes lie whose mean context is in the same half octave."""
-        at = (tokens * tokens // (count * count)).bit_length()
+        at = min((tokens * tokens // (count * count)).bit_length(), len(HALF_OCTAVES) - 1)
         cells = self._cells.setdefault(count, [None] * len(HALF_OCTAVES))
         low, high = HALF_OCTAVES[at - 1], HALF_OCTAVES[at]
         slope = (self._attend(count, high) - self._attend(count, low)) / (count * (high - low))

@@ -96,6 +96,10 @@ def _percent(value: float) -> str:
     return f"{value:.1%}"
 
 
+def _dollars(value: float) -> str:
+    return f"{value:.2f}"
+
+
 def _milliseconds(value: float) -> str:
     return f"{value * 1e3:,.0f}" if value >= 0.1 else f"{value * 1e3:.3g}"
 
@@ -109,6 +113,7 @@ _COLUMNS = (
     Column("TPOT p50, ms", ("tpot_s", "p50"), _milliseconds, Better.LOW),
     Column("TPOT p99, ms", ("tpot_s", "p99"), _milliseconds, Better.LOW),
     Column("output tok/s", ("throughput", "output_tokens_per_s"), _count, Better.HIGH),
+    Column("$ /M tok", ("cost", "dollars_per_million_output_tokens"), _dollars, Better.LOW),
     Column("requests /s", ("throughput", "requests_per_s"), _rate, Better.HIGH),
     Column("prefix hits", ("prefix_hit_rate",), _percent, Better.HIGH),
     Column("preempted", ("preemptions",), _count, Better.LOW),

@@ -11,7 +11,6 @@ from doubletime.core.vocabulary import SLO
 from doubletime.lab.cell import Cell, Rehearse, virtual
 from doubletime.lab.grid import Load, Variant
 from doubletime.lab.pool import each
-from doubletime.lab.rehearsal.design import DoesNotFit
 from doubletime.lab.result import SCHEMA
 from doubletime.lab.series import Series, series
 from doubletime.lab.workload.demand import demand
@@ -31,7 +30,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One cell. `result` is None where the design does not fit; `refused` says why. `offered`: requests a second.
+    """One cell. `result` is None where the design cannot run; `refused` says why. `offered`: requests a second.
 
     `ttft` and `tpot`: the values in seconds at SHARES. `series` is None unless it was asked for.
     """
@@ -74,7 +73,7 @@ def compare(
     rehearse: Rehearse | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> list[Compared]:
-    """Runs all cells, in the order of `work`. Raises ValueError where not a single design fits.
+    """Runs all cells, in the order of `work`. Raises ValueError where not a single design can run.
 
     `error_bars`: each cell three times, with steps as predicted, faster and slower by their error.
     """
@@ -86,11 +85,11 @@ def compare(
 
 
 def run_task(task: Task, *, keep_series: bool, error_bars: bool, rehearse: Rehearse | None = None) -> Compared:
-    """One cell; a design that does not fit is an answer, everything else that is wrong is raised."""
+    """One cell; that a design cannot run is an answer. A wrong load is raised."""
     offered, run = demand(task.cell.workload()).rate, rehearse or virtual()
     try:
         found = task.cell.run(run, keep_steps=keep_series)
-    except DoesNotFit as error:
+    except ValueError as error:
         return Compared(task.variant, task.load, offered, None, str(error))
     if error_bars and found.result["error"]:
         found.result["error"] = _with_figures(task.cell, found.result["error"], run)

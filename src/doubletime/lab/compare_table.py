@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from doubletime.lab.columns import NONE, Column, best, columns, texts
+from doubletime.lab.columns import NONE, Column, bar, best, columns, error_of, texts
 from doubletime.lab.compare import Compared
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _ENDLESS = 10_000  # columns of characters
+_SPREAD = ("slo", "attainment")  # the figure that is shown with its error bar, where there are some
 _FEWEST = 4  # columns that are shown however narrow the terminal is
 
 
@@ -22,7 +23,7 @@ def show(found: Sequence[Compared], file: IO[str] | None = None) -> None:
     from rich.console import Console
 
     console = Console(file=file or sys.stdout, highlight=False)
-    shown = columns(found)
+    shown = [column for column in columns(found) if column.place != ("error",)]  # `_errors` tells those
     differing = [column for column in shown if len(texts(column, found)) > 1] or shown
     fitting, table = len(differing), _table(found, differing)
     while fitting > _FEWEST and _width(console, table) > console.width:
@@ -63,8 +64,21 @@ def _below(found: Sequence[Compared], alike: Sequence[Column], dropped: Sequence
         lines.append("alike in all: " + ", ".join(f"{column.title} {min(texts(column, found))}" for column in alike))
     if dropped:
         lines.append(f"no room for: {'; '.join(column.title for column in dropped)} (--json has all)")
+    lines += _errors(found)
     refused = {cell.variant.name: cell.refused for cell in found if cell.refused}
-    return lines + [f"{name} does not fit: {why}" for name, why in refused.items()]
+    return lines + [f"{name} cannot run: {why}" for name, why in refused.items()]
+
+
+def _errors(found: Sequence[Compared]) -> list[str]:
+    """How far step times may be off, by what they rest on."""
+    told: dict[str, list[float]] = {}
+    for cell in found:
+        if cell.result is not None and (error := error_of(cell.result)) is not None:
+            told.setdefault(cell.result["error"]["source"], []).append(error)
+    return [
+        f"predicted {source}, ±{min(errors):.1%}" + (f" to {max(errors):.1%}" if max(errors) > min(errors) else "")
+        for source, errors in told.items()
+    ]
 
 
 def _figures(cell: Compared, at: int, shown: Sequence[Column], winners: Sequence[set[int]]) -> list[str]:
@@ -74,5 +88,8 @@ def _figures(cell: Compared, at: int, shown: Sequence[Column], winners: Sequence
     for column, winning in zip(shown, winners, strict=True):
         value = column.value(cell.result)
         text = NONE if value is None else column.text(value)
+        ends = bar(cell.result, column.place) if column.place == _SPREAD else None
+        if ends is not None:
+            text += f" ({ends[0]:.0%}-{ends[1]:.0%})"
         figures.append(f"[bold]*{text}[/]" if at in winning else text)
     return figures

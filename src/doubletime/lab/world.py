@@ -111,9 +111,7 @@ class World:
         self.source = VirtualSource()
         self.scheduler = Scheduler(limits, policies)
         self._preloads: dict[int, int] = {}
-        device = Device(
-            limits, lambda seq, end: self.texts[seq].content(end), lambda seq: self._preloads.pop(seq, 0)
-        )
+        device = Device(limits, lambda seq, end: self.texts[seq].content(end), lambda seq: self._preloads.pop(seq, 0))
         self.executor = ScriptedExecutor(limits, self.source, duration, self._rows, device)
         self.engine = Engine(self.scheduler, self.executor, self.source, in_flight=in_flight, recorder=self.tape)
         self._next_id = 0

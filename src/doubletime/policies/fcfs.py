@@ -2,7 +2,7 @@
 
 Running sequences come first, in order of admission, each with its decode or the next chunk of its prompt; what is
 left of the budget goes to the waiting in order of arrival, until one does not fit. Blocks grow by chunk. When a
-running sequence finds no block, the latest arrival is preempted by recompute.
+running sequence finds no block, the latest admission is preempted by recompute.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from doubletime.core.events import Arrive, Request, Result
 from doubletime.core.flight import Flight
@@ -127,4 +128,4 @@ def test_the_sample_of_plans_stays_small_and_even() -> None:
     steps = [plan.step for plan in story.journal.sample]
     assert 32 <= len(steps) < 64
     assert max(steps) > 900
-    assert len({after - before for before, after in zip(steps, steps[1:], strict=False)}) == 1
+    assert len({after - before for before, after in pairwise(steps)}) == 1

@@ -25,7 +25,11 @@ BEYOND = ((1, 48, 4096), (8, 5000, 48), (100, 2816, 1024), (1500, 256, 600))
 
 def table_errors(kernels: Kernels, dtype: torch.dtype, rounds: int) -> dict[str, tuple[float, float]]:
     """Mean absolute relative errors of the tables, on new points within and beyond them."""
-    linear = [_off(kernels.linears, measure.linear_points(dtype, points, rounds)) for points in (INSIDE, BEYOND)]
+    linear = [
+        _off(kernels.linears, measure.linear_points(dtype, points, rounds))
+        + _off(kernels.colds, measure.cold_points(dtype, points, rounds))
+        for points in (INSIDE, BEYOND)
+    ]
     inside = _off(
         kernels.decodes, measure.decode_points(dtype, ((6, 100, 2, 96), (24, 180, 3, 48), (2, 700, 4, 64)), rounds)
     )

@@ -18,7 +18,9 @@ Point = tuple[int, ...]
 
 ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
 SIZES = (64, 192, 512, 1024, 2048)
-CACHED = 1 << 18  # numbers of a matrix that stays in the core's own cache
+COLD_ROWS = (1, 2, 3, 4, 6, 8, 16, 32, 64, 128, 256)
+COLD_SIZES = (64, 192, 512, 1024, 2048, 8192, 32768)
+POOL = 48 << 20  # numbers
 MOST = 3 << 27  # multiplications of the largest product measured: longer ones only repeat its rate
 GROUPS, DIMS = (1, 2, 3, 4, 8), (32, 64, 128)
 COUNTS, LENGTHS = (1, 4, 16, 64), (16, 64, 256, 1024)
@@ -27,11 +29,40 @@ GATHERED = 1 << 20  # numbers of a key or value that one measured call gathers, 
 
 
 def linear_rows(dtype: torch.dtype, rounds: int, thin: int = 1) -> list[Row]:
-    """(m, n, k, seconds) with weights that are in the cache: few rows on small matrices, many rows on all."""
+    """(m, n, k, seconds) of one matrix again and again: its weights are in a cache, as far as they fit."""
     grid = _grid(thin, ROWS, SIZES, SIZES)
-    return linear_points(
-        dtype, [(m, n, k) for m, n, k in grid if m * n * k <= MOST and (n * k <= CACHED or m >= 64)], rounds
-    )
+    return linear_points(dtype, [(m, n, k) for m, n, k in grid if m * n * k <= MOST], rounds)
+
+
+def cold_rows(dtype: torch.dtype, rounds: int, thin: int = 1) -> list[Row]:
+    """(m, n, k, seconds) of ever other matrices: their weights come from memory."""
+    grid = [point for point in _grid(thin, COLD_ROWS, COLD_SIZES, SIZES) if point[1] * point[2] <= POOL // 4]
+    return cold_points(dtype, grid, rounds)
+
+
+def cold_points(dtype: torch.dtype, points: Iterable[Point], rounds: int) -> list[Row]:
+    pool = _Pool(dtype)
+    jobs = [Timed(point, _cold(pool, torch.randn(point[0], point[2]).to(dtype), point[1])) for point in points]
+    return medians(jobs, rounds)
+
+
+class _Pool:
+    """More weights than any cache holds, walked through from end to end."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._weights = torch.randn(POOL).to(dtype)
+        self._at = 0
+
+    def take(self, n: int, k: int) -> torch.Tensor:
+        """The next matrix: long since it was last read."""
+        if self._at + n * k > POOL:
+            self._at = 0
+        first, self._at = self._at, self._at + n * k
+        return self._weights[first : self._at].view(n, k)
+
+
+def _cold(pool: _Pool, x: torch.Tensor, n: int) -> Callable[[], object]:
+    return lambda: F.linear(x, pool.take(n, x.shape[1]))
 
 
 def linear_points(dtype: torch.dtype, points: Iterable[Point], rounds: int) -> list[Row]:
@@ -48,25 +79,11 @@ def _linear(x: torch.Tensor, weight: torch.Tensor) -> Callable[[], object]:
     return lambda: F.linear(x, weight)
 
 
-def streaming(
-    dtype: torch.dtype, hot: Callable[[int, int, int], float], pool: int
-) -> dict[int, list[tuple[int, float]]]:
-    """By rows of input: (k, seconds for each byte of weights that come from memory). `pool`: bytes to walk through."""
-    found: dict[int, list[tuple[int, float]]] = {}
-    for m in (1, 4, 16):
-        for k in (64, 192, 384, 768, 1536):
-            n = CACHED // k
-            weights = [torch.randn(n, k).to(dtype) for _ in range(max(2, pool // (n * k * dtype.itemsize)))]
-            cold = _walk(torch.randn(m, k).to(dtype), weights, rounds=3)
-            found.setdefault(m, []).append((k, max(0.0, cold - hot(m, n, k)) / (n * k * dtype.itemsize)))
-    return found
-
-
-def cached(dtype: torch.dtype, pool: int) -> list[tuple[int, float]]:
+def cached(dtype: torch.dtype) -> list[tuple[int, float]]:
     """(bytes of a model, share of the time to stream weights that is saved because they are still in a cache)."""
     side, x = 384, torch.randn(2, 384).to(dtype)
     size = side * side * dtype.itemsize
-    weights = [torch.randn(side, side).to(dtype) for _ in range(max(2, pool // size))]
+    weights = [torch.randn(side, side).to(dtype) for _ in range(POOL // (side * side))]
     counts = sorted({max(1, round(len(weights) / 2 ** (step / 2))) for step in range(18)})
     times = [_walk(x, weights[:count], rounds=max(3, 400 // count)) for count in counts]
     hot, cold = times[0], times[-1]
@@ -74,6 +91,20 @@ def cached(dtype: torch.dtype, pool: int) -> list[tuple[int, float]]:
     return [
         (count * size, min(1.0, max(0.0, (cold - time) / spread))) for count, time in zip(counts, times, strict=True)
     ]
+
+
+def fresh() -> float:
+    """Seconds for each byte of memory that is written for the first time, beyond those of writing it again."""
+    first: list[int] = []
+    again: list[int] = []
+    for _ in range(5):
+        tensor = torch.empty(64 << 20, dtype=torch.uint8)  # more than an allocator keeps
+        for times in (first, again):
+            began = now()
+            tensor.fill_(1)
+            times.append(now() - began)
+        del tensor
+    return max(0, median(first) - median(again)) / 1e9 / (64 << 20)
 
 
 def _walk(x: torch.Tensor, weights: list[torch.Tensor], rounds: int) -> float:
@@ -162,6 +193,7 @@ def _grid(thin: int, *axes: tuple[int, ...]) -> Iterator[Point]:
 
 TABLES: dict[str, Callable[[torch.dtype, int, int], list[Row]]] = {
     "linear": linear_rows,
+    "cold": cold_rows,
     "decode": decode_rows,
     "plain": plain_rows,
     "masked": masked_rows,

@@ -12,14 +12,19 @@ from pathlib import Path
 from statistics import mean, median
 from typing import TYPE_CHECKING, NamedTuple
 
-from doubletime.core.events import Event, Result
+from doubletime.core.events import Arrive, Event, Request, Result
 from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import SECOND, SLO
-from doubletime.engine.config import EngineConfig
+from doubletime.decoding.sampling import Sampling
+from doubletime.engine.config import DEFAULT_ROWS, DEFAULT_SEATS, EngineConfig
+from doubletime.engine.profile.stopwatch import on_thread
 from doubletime.engine.profile.subjects import Config, checkpoint
 from doubletime.engine.target import EngineTarget
+from doubletime.executors.torch_limits import limits_for
+from doubletime.executors.torch_runner import TorchRunner
 from doubletime.lab.bench.drive import drive
 from doubletime.lab.workload.open import open_workload
+from doubletime.models import load_model
 
 if TYPE_CHECKING:
     from doubletime.core.scheduler import Scheduler
@@ -27,11 +32,19 @@ if TYPE_CHECKING:
 _KV_MEMORY = 100_000_000
 
 
-class Live(NamedTuple):
-    """Steps of a loaded engine with their seconds; the median gap between two steps that followed at once; and what
-    passes from sending a request to its first token beside the step that computed it (None under load)."""
+class Step(NamedTuple):
+    """Seconds that a step took in the loaded engine, and those that the same plan takes on a runner alone."""
 
-    steps: list[tuple[Plan, float]]
+    plan: Plan
+    loaded: float
+    alone: float
+
+
+class Live(NamedTuple):
+    """Steps of a loaded engine; the median gap between two that followed at once; and what passes from sending a
+    request to its first token beside the step that computed it (None with more than one user)."""
+
+    steps: list[Step]
     gap: float
     way: float | None
 
@@ -40,12 +53,15 @@ class Live(NamedTuple):
 class _Watch:
     """A recorder that keeps plans and durations."""
 
+    requests: dict[int, Request] = field(default_factory=dict)
     plans: dict[int, Plan] = field(default_factory=dict)
     ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # step → (time, duration)
 
     def event(self, step: int, event: Event) -> None:
         if isinstance(event, Result):
             self.ends[event.step] = (event.time, event.duration)
+        elif isinstance(event, Arrive):
+            self.requests[event.request.id] = event.request
 
     def plan(self, scheduler: Scheduler, plan: Plan) -> None:
         if not plan.idle:
@@ -56,19 +72,37 @@ def live(own: Config, dtype: str, users: int, requests: int, prompt: int, output
     """A closed loop of `users` on the engine in this process."""
     with tempfile.TemporaryDirectory() as folder:
         model = checkpoint(own, Path(folder) / "model")
-        target = EngineTarget(EngineConfig(model=str(model), dtype=dtype, device="cpu", kv_memory=_KV_MEMORY))
+        config = EngineConfig(model=str(model), dtype=dtype, device="cpu", kv_memory=_KV_MEMORY)
         watch = _Watch()
+        target = EngineTarget(config)
         target.watch(watch)
         try:
             load = f"closed:concurrency={users},prompt={prompt},output={output},n={requests}"
             measured = drive(open_workload(load, seed=0), target, SLO(), timeout_s=600)
         finally:
             target.close()
+        alone = on_thread(lambda: _replay(watch, config))
     ttft = measured.scores.all.ttft.summary()
-    steps = [(plan, watch.ends[step][1] / SECOND) for step, plan in watch.plans.items() if step in watch.ends]
-    first = [seconds for plan, seconds in steps if plan.work]
+    steps = [
+        Step(watch.plans[step], took / SECOND, alone[step]) for step, (_, took) in watch.ends.items() if step in alone
+    ]
+    first = [step.loaded for step in steps if step.plan.work]
     way = ttft["p50"] - median(first) if ttft and users == 1 else None
     return Live(steps, _gap(watch), way)
+
+
+def _replay(watch: _Watch, config: EngineConfig) -> dict[int, float]:
+    """The same plans again, with nobody else about. The tokens are others, which changes no time."""
+    model = load_model(str(config.model), config.dtype, "cpu")
+    limits = limits_for(model, kv_memory=config.kv_memory, max_rows=DEFAULT_ROWS, max_seats=DEFAULT_SEATS)
+    runner, found = TorchRunner(model, limits), {}
+    for step, plan in sorted(watch.plans.items()):
+        for slab in plan.slabs:
+            if slab.seq not in runner.ledger:
+                tokens = [1] * (watch.requests[slab.seq].prompt if slab.seq in watch.requests else slab.end)
+                runner.ledger.admit(slab.seq, tokens, Sampling(temperature=0))
+        found[step] = runner.run(plan, lambda: False).duration_ns / SECOND
+    return found
 
 
 def _gap(watch: _Watch) -> float:
@@ -87,21 +121,29 @@ def spread(runs: list[Live]) -> float:
     found = []
     for run in runs:
         by_count: dict[int, list[float]] = {}
-        for plan, seconds in run.steps:
+        for plan, loaded, _ in run.steps:
             if not plan.work:
-                by_count.setdefault(len(plan.decode_seqs), []).append(seconds)
+                by_count.setdefault(len(plan.decode_seqs), []).append(loaded)
         for times in by_count.values():
             found += [abs(a - b) / (a + b) for a, b in pairwise(times)]
     return 2 * median(found) / (0.6745 * 2**0.5) if found else 0.0
 
 
-def overheads(runs: list[Live], extra: list[tuple[float, ...]]) -> dict[str, float]:
-    """`extra`: (host, sequence) fitted to the steps."""
+def overheads(runs: list[Live]) -> dict[str, float]:
+    """What a step of decodes takes in the engine beyond what it takes alone: per step, and per sequence."""
+    extra: dict[int, list[float]] = {}
+    for run in runs:
+        for plan, loaded, alone in run.steps:
+            if not plan.work:
+                extra.setdefault(len(plan.decode_seqs), []).append(loaded - alone)
+    middle = {count: median(values) for count, values in extra.items() if len(values) > 4}
+    few, many = min(middle), max(middle)
+    sequence = max(0.0, (middle[many] - middle[few]) / (many - few)) if many > few else 0.0
     ways = [run.way for run in runs if run.way is not None]
     return {
         "step": mean(run.gap for run in runs),
-        "host": mean(host for host, _ in extra),
-        "sequence": mean(sequence for _, sequence in extra),
+        "host": max(0.0, middle[few] - few * sequence),
+        "sequence": sequence,
         "layer": 0.0,
         "api": max(0.0, mean(ways)) if ways else 0.0,
     }

@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import torch
 
-from doubletime.core.plan import Plan
 from doubletime.engine.profile import kernels as measure
 from doubletime.engine.profile.fit import Observed, fit, observe
 from doubletime.engine.profile.heldout import table_errors, whole_errors
@@ -24,9 +22,8 @@ from doubletime.engine.profile.steps import StepTimes, step_times
 from doubletime.engine.profile.stopwatch import on_thread
 from doubletime.engine.profile.subjects import QUICK, SUBJECTS, Config, shape_of
 from doubletime.executors.torch_limits import available_memory
-from doubletime.hardware.cpu.cost import CpuCost
 from doubletime.hardware.cpu.kernels import Kernels
-from doubletime.hardware.cpu.profile import ENGINE, KIND, SCHEMA, TERMS, Profile
+from doubletime.hardware.cpu.profile import KIND, SCHEMA, TERMS, Profile
 from doubletime.models.checkpoint import DTYPES
 from doubletime.version import __version__
 
@@ -37,14 +34,13 @@ Tick = Callable[[str], object]  # hears what has just been done
 class Effort:
     """How much is measured. `loads`: (subject, users, requests, prompt, output) of the live engine.
 
-    `thin`: of each axis of a table one value in so many; `pool`: bytes of weights that no cache holds.
+    `thin`: of each axis of a table one value in so many.
     """
 
     subjects: dict[str, Config]
     thin: int
     rounds: int
     steps: int
-    pool: int
     loads: tuple[tuple[str, int, int, int, int], ...]
 
     @property
@@ -52,10 +48,8 @@ class Effort:
         return 6 + len(self.subjects) + len(self.loads)
 
 
-FULL = Effort(
-    SUBJECTS, 1, 3, 40, 192 << 20, (("small", 1, 12, 96, 48), ("small", 6, 40, 96, 48), ("wide", 5, 20, 64, 24))
-)
-FAST = Effort(QUICK, 3, 1, 8, 16 << 20, (("tiny", 1, 3, 32, 8), ("tiny", 3, 6, 32, 8)))
+FULL = Effort(SUBJECTS, 1, 3, 40, (("small", 1, 12, 96, 48), ("small", 6, 40, 96, 48), ("wide", 5, 20, 64, 24)))
+FAST = Effort(QUICK, 3, 1, 8, (("tiny", 1, 3, 32, 8), ("tiny", 3, 6, 32, 8)))
 
 
 def profile(effort: Effort, dtype: str, threads: int, tick: Tick = lambda what: None) -> dict[str, Any]:
@@ -64,21 +58,17 @@ def profile(effort: Effort, dtype: str, threads: int, tick: Tick = lambda what: 
     number = DTYPES[dtype]
     tables = _tables(effort, number, tick)
     peak = max(2 * m * n * k / seconds for m, n, k, seconds in tables["linear"])
-    draft = _draft(dtype, threads, tables, peak)
-    hot = Kernels(draft).linears.seconds
-    streaming = on_thread(lambda: measure.streaming(number, hot, effort.pool))
-    tick("weights from memory")
-    draft = replace(draft, streaming={m: tuple(curve) for m, curve in streaming.items()})
-    cached = on_thread(lambda: measure.cached(number, effort.pool))
-    draft = replace(draft, cached=tuple(cached))
-    tick("weights from the cache")
+    draft = replace(
+        _draft(dtype, threads, tables, peak),
+        cached=tuple(on_thread(lambda: measure.cached(number))),
+        fresh=on_thread(measure.fresh),
+    )
+    tick("caches")
     kernels = Kernels(draft)
     observed = {name: _observe(kernels, own, number, effort, threads, tick) for name, own in effort.subjects.items()}
     draft = replace(draft, terms=_terms(list(observed.values())), errors=_errors(kernels, number, effort, observed))
-    runs = [(effort.subjects[load[0]], _live(load, effort, dtype, threads, tick)) for load in effort.loads]
-    extra = [_extra(draft, kernels, own, run) for own, run in runs]
-    found = [run for _, run in runs]
-    return _json(replace(draft, engine=overheads(found, extra), jitter=spread(found)))
+    runs = [_live(load, effort, dtype, threads, tick) for load in effort.loads]
+    return _json(replace(draft, engine=overheads(runs), jitter=spread(runs)))
 
 
 def _tables(effort: Effort, number: torch.dtype, tick: Tick) -> dict[str, list[measure.Row]]:
@@ -123,17 +113,6 @@ def _live(load: tuple[str, int, int, int, int], effort: Effort, dtype: str, thre
     return found
 
 
-def _extra(draft: Profile, kernels: Kernels, own: Config, run: Live) -> tuple[float, ...]:
-    """(host, sequence): seconds that steps of the engine take beyond their operators, per step and per decode."""
-    cost = CpuCost(shape_of(own), replace(draft, engine=dict.fromkeys(ENGINE, 0.0)), kernels)
-    rows = [((cost.plan(plan) / 1e9, 1.0, float(_samples(plan))), seconds) for plan, seconds in run.steps]
-    return fit(rows)[1:]
-
-
-def _samples(plan: Plan) -> int:
-    return len(plan.decode_seqs) + len(plan.work)
-
-
 @contextmanager
 def _process(threads: int) -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)) as pool:
@@ -146,8 +125,8 @@ def _draft(dtype: str, threads: int, tables: dict[str, list[measure.Row]], peak:
         machine=_machine(dtype, threads),
         rows={name: tuple(rows) for name, rows in tables.items()},
         peak=peak,
-        streaming={1: ((1.0, 0.0),)},
         cached=((1.0, 1.0),),
+        fresh=0.0,
         terms={},
         engine={},
         jitter=0.0,
@@ -179,15 +158,14 @@ def _cpu() -> str:
 
 
 def _json(found: Profile) -> dict[str, Any]:
-    slowest = mean(seconds for m, curve in found.streaming.items() for _, seconds in curve if m == 1)
     return {
         "kind": KIND,
         "schema": SCHEMA,
-        "machine": found.machine | {"bandwidth": 1 / max(slowest, 1e-12)},
+        "machine": found.machine | {"bandwidth": found.bandwidth},
         "tables": found.rows,
         "peak": found.peak,
-        "streaming": found.streaming,
         "cached": found.cached,
+        "fresh": found.fresh,
         "terms": found.terms,
         "engine": found.engine,
         "jitter": found.jitter,

@@ -24,7 +24,7 @@ from doubletime.shapes import ModelShape, parameters
 
 _SEATS = 48
 _KV_MEMORY = 300_000_000
-_WORK = 5e9  # multiplications and additions of the largest step
+_WORK = 2.5e10  # floating-point operations of the largest step
 
 Slabs = tuple[tuple[int, ...], tuple[tuple[int, int], ...]]
 
@@ -49,7 +49,7 @@ class Outline:
 def outlines(shape: ModelShape, count: int, longest: int, seed: int = 0) -> list[Outline]:
     """Decodes alone, prefills alone and both, of sizes spread evenly in octaves."""
     dice = random.Random(seed)
-    most = max(16, int(min(_WORK / (2 * parameters(shape)), 600, longest / 2)))
+    most = max(16, int(min(_WORK / (2 * parameters(shape)), 700, longest / 2)))
     kinds = ("decodes", "decodes", "prefill", "both")
     return [_outline(dice, kinds[at % len(kinds)], most, longest) for at in range(count)]
 
@@ -63,7 +63,7 @@ def _outline(dice: random.Random, kind: str, most: int, longest: int) -> Outline
     chunks: list[tuple[int, int]] = []
     if kind != "decodes":
         for _ in range(dice.choice((1, 1, 2, 3))):
-            tokens = min(most, int(6 * 2 ** dice.uniform(0, 6.6)))
+            tokens = min(most, int(6 * 2 ** dice.uniform(0, 6.9)))
             before = min(dice.choice((0, 0, 16, 16)) * dice.randint(1, 20), longest - tokens - 2)
             chunks.append((max(0, before), tokens))
     return Outline(tuple(starts), tuple(chunks))

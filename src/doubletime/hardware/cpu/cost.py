@@ -47,6 +47,8 @@ class CpuCost:
         self._error = profile.errors["whole"]
         self._priced = terms.priced(shape, kernels)
         self._scale = scale
+        written = 2 * shape.kv_heads * shape.head_dim * profile.element_bytes
+        self._fresh = written * profile.fresh  # a row's key and value go where nothing was before
         self.overheads = scale.of(Overheads(**profile.engine))
         self._windows = tuple(sorted(set(shape.windows)))
         self._depth = shape.layers * POINTS_PER_LAYER
@@ -150,7 +152,8 @@ class CpuCost:
             name, price = ("route", terms.route) if point == GATE else ("experts", terms.experts)
             return self._scale.experts * terms.dot(self._terms[name], price(kernels, priced, rows, moe))
         name, of = _DENSE[point]
-        return self._scale.linear * terms.dot(self._terms[name], of(kernels, priced, rows))
+        seconds = self._scale.linear * terms.dot(self._terms[name], of(kernels, priced, rows))
+        return seconds + rows * self._fresh if point == PROJECT else seconds
 
     def _decodes_seconds(self, shorter: int, position: int, longer: int) -> float:
         """Of `shorter` decodes at a position, and `longer` at the next."""

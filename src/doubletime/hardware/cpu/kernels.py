@@ -1,7 +1,7 @@
 """The operators that have a measured table of their own: matrix products, and attention of decodes and of prefills.
 
-A product of m rows costs what it costs with its weights in a cache, and for each byte of weights the time to stream it
-from memory. How much of that is left depends on how many bytes the whole model has: a small one stays in the cache.
+Products have two tables: with their weights in a cache, and with weights that come from memory. Where between the two
+a model is depends on how many bytes its step reads: a small one stays in the cache.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ class Kernels:
     def __init__(self, profile: Profile) -> None:
         peak = profile.peak
         self.element = profile.element_bytes
-        self._streaming = profile.streaming
         self._cached = profile.cached
 
         def linear(m: float, n: float, k: float) -> float:
             return CALL + 2 * m * n * k / peak
+
+        def from_memory(m: float, n: float, k: float) -> float:
+            return linear(m, n, k) + n * k * self.element / profile.bandwidth
 
         def decode(count: float, length: float, group: float, dim: float) -> float:
             elements = count * length * dim
@@ -45,6 +47,7 @@ class Kernels:
             return 5 * CALL + heads * rows * (rows + cached) * (4 * dim / peak + _EXP / 2)
 
         self.linears = LogTable(profile.rows["linear"], linear, profile.errors["linear"])
+        self.colds = LogTable(profile.rows["cold"], from_memory, profile.errors["linear"])
         self.decodes = LogTable(profile.rows["decode"], decode, profile.errors["attention"])
         self.plains = LogTable(profile.rows["plain"], plain, profile.errors["attention"])
         self.masked = LogTable(profile.rows["masked"], masked, profile.errors["attention"])
@@ -53,25 +56,18 @@ class Kernels:
         self.prefill = lru_cache(65536)(self._prefill)
 
     def _linear(self, m: int, n: int, k: int, footprint: float) -> Estimate:
-        """[m, k] · [k, n] in a model whose weights have `footprint` bytes."""
-        found = self.linears.estimate(m, n, k)
-        stall = self.stall(m, k) * self.cold(footprint)
-        return found._replace(seconds=found.seconds + stall * n * k * self.element)
+        """[m, k] · [k, n] in a model whose steps read `footprint` bytes of weights."""
+        hot = self.linears.estimate(m, n, k)
+        cold = self.cold(footprint)
+        if not cold:
+            return hot
+        far = self.colds.estimate(m, n, k)
+        seconds = hot.seconds + cold * max(0.0, far.seconds - hot.seconds)
+        return Estimate(seconds, max(hot.error, far.error), max(hot.basis, far.basis))
 
     def cold(self, footprint: float) -> float:
         """The share of the weights of a model of that many bytes that comes from memory in every step."""
         return 1 - _along(self._cached, footprint)
-
-    def stall(self, m: int, k: int) -> float:
-        """Seconds for each byte of weights that come from memory: less for many rows of input, and for long rows."""
-        curves = sorted(self._streaming.items())
-        rows = [count for count, _ in curves]
-        at = bisect_right(rows, m, 1, len(rows) - 1) if len(rows) > 1 else 0
-        low, high = curves[at - 1] if at else curves[0], curves[at]
-        share = 0.0
-        if at:
-            share = min(1.0, max(0.0, math.log(m / low[0]) / math.log(high[0] / low[0])))
-        return (1 - share) * _along(low[1], k) + share * _along(high[1], k)
 
     def _decode(self, count: int, length: int, heads: int, kv_heads: int, dim: int) -> Estimate:
         """A bucket of `count` decodes, each padded to `length`."""

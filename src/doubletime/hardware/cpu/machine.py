@@ -27,12 +27,12 @@ class CpuMachine:
         self.spec = Spec(
             name=profile.name,
             flops={profile.dtype: profile.peak},
-            bandwidth=float(machine["bandwidth"]),
+            bandwidth=profile.bandwidth,
             capacity=int(machine["memory"]),
             units=int(machine["threads"]),
-            link=float(machine["bandwidth"]),  # everything is in this machine's memory
-            pcie=float(machine["bandwidth"]),
-            network=float(machine["bandwidth"]),
+            link=profile.bandwidth,  # everything is in this machine's memory
+            pcie=profile.bandwidth,
+            network=profile.bandwidth,
             node=1,
             reserved=0,
         )

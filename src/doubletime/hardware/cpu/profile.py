@@ -10,7 +10,7 @@ from typing import Any
 from doubletime.hardware.machine import ELEMENT_BYTES
 
 KIND, SCHEMA = "doubletime profile", 1
-TABLES = ("linear", "decode", "plain", "masked")
+TABLES = ("linear", "cold", "decode", "plain", "masked")
 TERMS = ("begin", "project", "attend", "output", "gate", "down", "route", "experts", "sample")
 ENGINE = ("step", "host", "sequence", "layer", "api")
 
@@ -22,17 +22,17 @@ Curve = tuple[tuple[float, float], ...]
 class Profile:
     """What was measured on one machine; times in seconds.
 
-    `rows`: measured points of each table, the seconds last. `streaming`: by rows of input, seconds a byte of weights
-    from memory, by the length of a weight's row. `cached`: by bytes of a model, the share of its weights that stays
-    in the cache. `terms`: coefficients of each operator (see `terms`). `engine`: overheads of the loop around it.
+    `rows`: measured points of each table, the seconds last. `cached`: by bytes of a model, the share of its weights
+    that stays in a cache. `fresh`: seconds for a byte of memory that is written for the first time. `terms`:
+    coefficients of each operator (see `terms`). `engine`: overheads of the loop.
     `errors`: relative, on held-out measurements, within and beyond the tables; `whole` is that of whole steps.
     """
 
     machine: dict[str, Any]
     rows: dict[str, Rows]
     peak: float
-    streaming: dict[int, Curve]
     cached: Curve
+    fresh: float
     terms: dict[str, tuple[float, ...]]
     engine: dict[str, float]
     jitter: float
@@ -46,6 +46,12 @@ class Profile:
     def dtype(self) -> str:
         """The number format in which everything was measured."""
         return str(self.machine["dtype"])
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes a second of weights that come from memory, in the largest product of one row that was measured."""
+        _, n, k, seconds = max((row for row in self.rows["cold"] if row[0] == 1), key=lambda row: row[1] * row[2])
+        return n * k * self.element_bytes / seconds
 
     @property
     def element_bytes(self) -> float:
@@ -73,8 +79,8 @@ def _profile(data: dict[str, Any]) -> Profile:
         machine={name: data["machine"][name] for name in data["machine"] if data["machine"]["dtype"] in ELEMENT_BYTES},
         rows={name: _rows(data["tables"][name]) for name in TABLES},
         peak=_positive(data["peak"]),
-        streaming={int(m): _curve(curve) for m, curve in data["streaming"].items()},
         cached=_curve(data["cached"]),
+        fresh=float(data["fresh"]),
         terms={name: tuple(float(value) for value in data["terms"][name]) for name in TERMS},
         engine={name: float(data["engine"][name]) for name in ENGINE},
         jitter=float(data["jitter"]),

@@ -15,24 +15,31 @@ from doubletime.shapes.model_shape import MoE
 
 Features = tuple[float, ...]
 FITS_CACHE = 1 << 18  # numbers: above it an intermediate leaves the core's own cache
-ALLOCATED = 1 << 19  # numbers: above it a gathered key or value is memory that the system hands out anew
 
 
 class Priced(NamedTuple):
-    """A shape with the bytes of weights that a step reads, and the share of them that no cache holds.
+    """A shape with what its weights do to the caches.
 
-    Where weights push everything else out of the caches, every operator starts cold: it takes longer by a constant.
+    `footprint`: bytes that a step of one row reads; `whole`: those of all experts too, which take turns. `cold`: the
+    share of `footprint` that no cache holds. Where weights push everything else out of the caches, every operator
+    starts cold: it takes longer by a constant.
     """
 
     shape: ModelShape
     footprint: float
+    whole: float
     cold: float
 
 
 def priced(shape: ModelShape, kernels: Kernels) -> Priced:
     embedding = 0 if shape.tied else shape.vocab * shape.hidden  # one that is not the head too is read by row
-    footprint = kernels.element * (parameters(shape) - embedding)
-    return Priced(shape, footprint, kernels.cold(footprint))
+    whole, footprint = kernels.element * (parameters(shape) - embedding), 0.0
+    if shape.moe is not None:
+        idle = shape.moe.experts - shape.moe.top_k
+        sparse = sum(shape.is_sparse(layer) for layer in range(shape.layers))
+        footprint = -kernels.element * sparse * idle * 3 * shape.hidden * shape.moe.intermediate
+    footprint += whole
+    return Priced(shape, footprint, whole, kernels.cold(footprint))
 
 
 def begin(priced: Priced, segment: Segment, views: tuple[Attended, ...], entering: bool) -> Features:
@@ -66,8 +73,8 @@ def attend(kernels: Kernels, priced: Priced, view: Attended) -> Features:
     prefills = sum(kernels.prefill(part, heads, dim).seconds for part in view.parts)
     gathered = [kv_heads * count * length * dim for count, length in view.buckets]
     gathered += [kv_heads * part.keys * dim for part in view.parts]
-    fresh = sum(max(0, size - ALLOCATED) for size in gathered)
-    return (decodes + prefills, 1, priced.cold, len(view.buckets), len(view.parts), sum(gathered), fresh)
+    read = sum(gathered)
+    return (decodes + prefills, 1, priced.cold, len(view.buckets), len(view.parts), read, priced.cold * read)
 
 
 def output(kernels: Kernels, priced: Priced, rows: int) -> Features:
@@ -102,8 +109,8 @@ def experts(kernels: Kernels, priced: Priced, rows: int, moe: MoE) -> Features:
     hidden, inner = priced.shape.hidden, moe.intermediate
     visited = moe.experts * (1 - (1 - moe.top_k / moe.experts) ** rows)
     each = max(1, round(rows * moe.top_k / visited))
-    one = 2 * kernels.linear(each, inner, hidden, priced.footprint).seconds
-    one += kernels.linear(each, hidden, inner, priced.footprint).seconds
+    one = 2 * kernels.linear(each, inner, hidden, priced.whole).seconds
+    one += kernels.linear(each, hidden, inner, priced.whole).seconds
     return (
         visited * one,
         1,

@@ -68,6 +68,7 @@ class Assembly:
             "block_tokens": [group.block_tokens for group in limits.groups],
             "max_model_len": limits.max_length,
             "jitter": self.jitter,
+            "predictor": "measured error" if self.jitter else "oracle",
         }
 
     @property

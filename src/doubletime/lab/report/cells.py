@@ -38,7 +38,7 @@ def _row(
         tag("td", swatch(index), text(cell.variant.name), class_="word", data_sort=cell.variant.name),
     ]
     if cell.result is None:
-        cells.append(tag("td", text(f"does not fit: {cell.refused}"), class_="why", colspan=len(shown)))
+        cells.append(tag("td", text(f"cannot run: {cell.refused}"), class_="why", colspan=len(shown)))
     else:
         cells += [_figure(column, cell, at in winning) for column, winning in zip(shown, winners, strict=True)]
     return tag("tr", *cells, class_="start" if start else None, data_variant=str(index))
