@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,24 @@ def model_argument(run: Run, folder: Path) -> list[str]:
 
 
 def bench(run: Run, folder: Path) -> dict[str, Any]:
-    """The result of one real run. Raises CalledProcessError with what the process said."""
+    """The result of one real run, with what share of a core others took meanwhile.
+
+    Raises CalledProcessError with what the process said.
+    """
+    others, began = _others(), time.monotonic()
+    result = _bench(run, folder)
+    return result | {"others": (_others() - others) / (time.monotonic() - began)}
+
+
+def _others() -> float:
+    """Seconds of processor time that went to anything but this process and its children (the hypervisor included)."""
+    busy = [int(value) for value in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+    idle = busy[3] + busy[4]
+    own = sum(os.times()[:4])
+    return (sum(busy[:8]) - idle) / os.sysconf("SC_CLK_TCK") - own
+
+
+def _bench(run: Run, folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         found = Path(scratch) / "result.json"
         command = [sys.executable, "-m", "doubletime", "bench", *model_argument(run, folder)]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from doubletime.core.default import STEADY_STEPS, fill, latest
-from doubletime.core.policy import Policy, SequenceView, StepView
+from doubletime.core.default import STEADY_STEPS, fill
+from doubletime.core.policy import Policy, StepView
 
 
 class PrefillFirst(Policy):
@@ -18,9 +16,6 @@ class PrefillFirst(Policy):
         fill(step, None)
         if not step.work.prefill_tokens:
             step.decode_all()
-
-    def victim(self, step: StepView, need: SequenceView, running: Iterable[SequenceView]) -> SequenceView | None:
-        return latest(running, need)
 
     def steady(self, step: StepView) -> int:
         return STEADY_STEPS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doubletime.cluster.course import Course, Leg
-from doubletime.cluster.meter import Meter
+from doubletime.cluster.meter import Decaying, Meter
 from doubletime.cluster.prefix import cached_prefix
 from doubletime.cluster.timeline import Timeline
 from doubletime.cluster.wire import Wire
@@ -57,6 +57,32 @@ def test_a_meter_knows_nothing_before_it_has_seen_some_steps_and_then_predicts_t
     queued = meter.wait(1000, 0, now, None, 10_000)
     assert queued is not None
     assert queued > 5 * wait, "four steps of 256"
+
+
+def test_who_is_short_of_memory_waits_for_others_to_end() -> None:
+    meter = Meter(256)
+    for step in range(9):
+        meter.sent(Request(step, 100, 1), 0)
+        _step(meter, step, Slab(step, 0, 100, 0, 8, 1), now=step * 10 * MS, took=10 * MS)
+    now = 20 * SECOND
+    plenty = meter.wait(100, 0, now, None, 10_000)
+    assert plenty is not None
+    assert meter.wait(100, 0, now, None, 50) == plenty, "nobody has ended yet: nothing is known of that"
+    meter.ended(0, 1000, now)
+    assert meter.wait(100, 0, now, None, 50) == SECOND, "1,000 tokens in 20 s; 50 are short"
+    assert meter.wait(50, 50, now, None, 50) == SECOND, "cached blocks are among those that are free"
+    meter.sent(Request(50, 500, 1), 0)
+    assert meter.homeless == 500
+    assert meter.wait(100, 0, now, None, 50) == 11 * SECOND, "the queue takes its memory first"
+
+
+def test_a_decaying_sum_tells_the_rate_of_late() -> None:
+    rate = Decaying(10)
+    assert rate.time(5, 0) == 0
+    rate.add(100, 0)
+    assert rate.time(50, 0) == 5
+    assert rate.time(0, 0) == rate.time(-5, 0) == 0
+    assert rate.time(50, 10) == int(5 * 2.71828), "it forgets"
 
 
 def _step(meter: Meter, step: int, *work: Slab, now: int = 0, took: int = MS) -> None:

@@ -7,8 +7,14 @@ import sys
 
 import pytest
 
+from doubletime import cli
+
 HEAVY = {"torch", "numpy", "tokenizers", "starlette", "uvicorn", "transformers", "safetensors", "jinja2"}
-COMMANDS = ["--help", "serve --help", "generate --help", "replay --help", "policies --help", "policies", "--version"]
+COMMANDS = [
+    *("--help", "--version", "policies", "models", "hardware"),
+    *(f"{name} --help" for name in cli.COMMANDS),
+    "simulate --model llama-3.1-8b --hardware h100 --trace poisson:rate=2,prompt=64,output=8,n=5",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -194,6 +194,14 @@ class TestSteps:
         assert sum(share.seconds for share in shares) * 1e9 == pytest.approx(cost.plan(plan), abs=1)
         assert {share.name for share in shares} >= {"begin", "project", "attention", "gate", "down", "sample", "engine"}
 
+    def test_its_anatomy_adds_up_too(self, cost: CpuCost) -> None:
+        plan = Plan(0, 0, decode_seqs=(1, 2), decode_starts=(9, 80), work=prefill(50).work, depth=DEPTH)
+        families, samples, launched = cost.anatomy(plan)
+        own = cost.overheads
+        around = own.step + own.host + own.sequence * samples + own.layer * launched
+        assert (sum(families.values()) + around) * 1e9 == pytest.approx(cost.plan(plan), abs=1)
+        assert families["experts"] == families["collective"] == 0
+
     def test_preemption_points_come_in_order_and_end_with_the_step(self, cost: CpuCost) -> None:
         plan = prefill(200)
         depths = cost.depths(plan)

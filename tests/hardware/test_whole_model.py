@@ -1,6 +1,8 @@
-"""Rehearsals of runs that were measured on real servers. Nothing is fitted to them: operators come from tables.
+"""Rehearsals of runs that were measured on real servers. Operators come from tables alone.
 
-The overheads (`data/MACHINE/overheads.json`) were set with the two runs of Llama-8B in view; the other two were not.
+Three choices were made with these runs in view, so they are no clean hold-out for them: two overheads
+(`data/MACHINE/overheads.json`, the runs of Llama-8B), the link of the RTX PRO 6000 (the runs on two cards), and that a
+mixture's data-parallel ranks run in lock-step (the run of Qwen3-30B-A3B).
 """
 
 from __future__ import annotations

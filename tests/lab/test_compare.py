@@ -178,7 +178,7 @@ def test_error_bars_stand_beside_what_was_attained() -> None:
     work = tasks(variants(BASE, {"policy": ["sarathi"]}), loads(TRACE, [11]), SLO_1S, 0, None)
     text = io.StringIO()
     show(compare(work, error_bars=True, rehearse=Fake()), text)
-    assert re.search(r"\d+\.\d% \(\d+%-\d+%\)", text.getvalue())
+    assert re.search(r"\d+\.\d% \(\d+\.\d-\d+\.\d\)", text.getvalue())
 
 
 def test_a_narrow_terminal_has_fewer_columns_and_says_so(

@@ -21,15 +21,13 @@ from doubletime.hardware.ops import attention_latent as latent
 from doubletime.hardware.specs import SPECS
 from doubletime.hardware.store import Store
 from tools.fitting import tables
-from tools.fitting.attention_alone import DECODE, PREFILL, fit_kind
+from tools.fitting.attention_alone import COLD, PREFILL, fit_kind
 from tools.fitting.protocol import Table
 
 HIDDEN, QUERY_RANK, NOPE, VALUE, WIDTH = 7168, 1536, 128, 128, 576  # DeepSeek-V3
 LEFT = 0.25
 SPIKE = 1.2
 
-# Other kernels of the module run between two calls and keep nothing in the cache: hot is 1.
-COLD = DECODE._replace(start=(*DECODE.start[:-1], 0.99), low=(*DECODE.low[:-1], 0.98))
 LAUNCH = 4e-4  # seconds at most: a module is a dozen launches, and A100's come from the host
 
 

@@ -25,9 +25,13 @@ from tools.fitting.protocol import Constants, Fitted, Floats, Mask, Operator, Ta
 from tools.fitting.tables import CARDS
 
 # d, q, u
-EXTRA = Bounds(start=(64, 1.0, 1.0), low=(4, 0.1, 0.2), high=(200, 10, 5))
+EXTRA = Bounds(
+    start=(64, 1.0, 1.0, 1e-7, 7e-5, 2.0),
+    low=(4, 0.1, 0.2, 1e-9, 1e-5, 0.5),
+    high=(200, 10, 5, 1e-5, 1e-3, 8.0),
+)
 BOTH = Bounds(*(prefill + extra for prefill, extra in zip(attention_alone.PREFILL, EXTRA, strict=True)))
-FAR = 4097  # tokens of context
+FAR = 8193  # tokens of context
 HELD_LEVELS = 6  # of each grid axis, one in so many
 
 
@@ -69,7 +73,7 @@ def splits(table: Table) -> dict[str, Mask]:
         inner = np.unique(shapes[equal, axis])[1:-1]
         levels |= np.isin(shapes[:, axis], rng.choice(inner, max(1, len(inner) // HELD_LEVELS), replace=False))
     held = protocol.random_rows(len(shapes))
-    found = {"rows": held & equal, "skewed": held & ~equal, "levels": levels & equal, "far": shapes[:, CONTEXT] > FAR}
+    found = {"rows": held & equal, "skewed": held & ~equal, "levels": levels, "far": shapes[:, CONTEXT] > FAR}
     if len(np.unique(shapes[:, :2], axis=0)) > 1:
         found["heads"] = protocol.random_groups(shapes[:, :2], share=0.25)
     return found

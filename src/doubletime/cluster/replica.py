@@ -14,7 +14,7 @@ from doubletime.core.loop import Engine, Recorder
 from doubletime.core.plan import Plan
 from doubletime.core.policy import Policy
 from doubletime.core.scheduler import Scheduler
-from doubletime.core.sequence import Sequence
+from doubletime.core.sequence import NEVER, Sequence
 from doubletime.core.virtual import VirtualSource
 from doubletime.core.vocabulary import GroupKind, Limits, Nanoseconds
 from doubletime.executors.virtual import Cost, Jitter, VirtualExecutor
@@ -153,7 +153,8 @@ class Replica:
         """Tokens of KV for which there is memory in every group."""
         memory = self.scheduler.memory
         pairs = zip(memory.groups, memory.pools, strict=True)
-        return min(pool.available * group.block_tokens for group, pool in pairs if group.kind is not GroupKind.WINDOW)
+        free = (pool.available * group.block_tokens for group, pool in pairs if group.kind is not GroupKind.WINDOW)
+        return min(free, default=NEVER)
 
     def fetch_time(self, source: ReplicaView, tokens: int, now: Nanoseconds) -> Nanoseconds:
         if self._wire is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from doubletime.commands.rehearsal_options import base_design, engine_arguments, positive, share, slo, whole
+from doubletime.commands.rehearsal_options import base_design, engine_arguments, positive, share, size, slo, whole
 from doubletime.core.vocabulary import SLO
 
 if TYPE_CHECKING:
@@ -36,7 +36,27 @@ def _layout_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--pp", type=whole, default=1, metavar="N", help="pipeline stages (default: 1)")
     group.add_argument("--ep", type=whole, default=1, metavar="N", help="ranks that share the experts (default: 1)")
     group.add_argument("--replicas", type=whole, default=1, metavar="N", help="engines behind the router (default: 1)")
-    group.add_argument("--router", default="round-robin", help="(default: %(default)s)")
+    group.add_argument(
+        "--router", default="round-robin", metavar="NAME",
+        help="round-robin (default), least-outstanding, least-ttft, prefix-aware, kv-aware, longest-prefix",
+    )  # fmt: skip
+    group.add_argument(
+        "--prefill-replicas", type=whole, default=0, metavar="N", help="that only prefill; the rest decode"
+    )
+    group.add_argument("--decode-hardware", metavar="NAME", help="of those that decode (default: as the others)")
+    group.add_argument("--decode-tp", type=whole, metavar="N", help="of those that decode (default: as the others)")
+    group.add_argument(
+        "--handoff", type=size, metavar="SIZE", help="KV that may wait in a prefill engine to be fetched"
+    )
+    group.add_argument(
+        "--scaler",
+        metavar="NAME:KNOB=V,…",
+        help="add and remove replicas: outstanding or queue-delay, e.g. outstanding:target=16",
+    )
+    group.add_argument(
+        "--fail", type=failure, action="append", default=[], metavar="REPLICA:AT[:BACK]",
+        help="a replica dies at a second, and another takes its place BACK seconds later (default: never); repeatable",
+    )  # fmt: skip
 
 
 def _answer_arguments(group: argparse._ArgumentGroup) -> None:
@@ -56,6 +76,18 @@ def _answer_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--oracle", action="store_true", help="steps do not scatter: what policies learn of their times is exact"
     )
+
+
+def failure(text: str) -> tuple[int, float, float | None]:
+    """REPLICA:AT or REPLICA:AT:BACK, in seconds."""
+    parts = text.split(":")
+    try:
+        index, at, *back = int(parts[0]), *map(float, parts[1:])
+        if len(back) > 1:
+            raise ValueError
+    except (ValueError, TypeError):
+        raise argparse.ArgumentTypeError(f"must be REPLICA:AT or REPLICA:AT:BACK in seconds, not {text!r}") from None
+    return index, at, back[0] if back else None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,6 +117,12 @@ def _design(args: argparse.Namespace) -> Design:
         ep=args.ep,
         replicas=args.replicas,
         router=args.router,
+        prefill_replicas=args.prefill_replicas,
+        decode_hardware=args.decode_hardware,
+        decode_tp=args.decode_tp,
+        handoff=args.handoff,
+        scaler=args.scaler,
+        failures=tuple(args.fail),
         calibration=args.calibration,
         jitter=0.0 if args.oracle else None,
     )

@@ -90,6 +90,6 @@ def _figures(cell: Compared, at: int, shown: Sequence[Column], winners: Sequence
         text = NONE if value is None else column.text(value)
         ends = bar(cell.result, column.place) if column.place == _SPREAD else None
         if ends is not None:
-            text += f" ({ends[0]:.0%}-{ends[1]:.0%})"
+            text += f" ({100 * ends[0]:.1f}-{100 * ends[1]:.1f})"
         figures.append(f"[bold]*{text}[/]" if at in winning else text)
     return figures

@@ -13,6 +13,7 @@ from doubletime.shapes import POINTS_PER_LAYER, ModelShape
 
 Observed = dict[str, list[tuple[Features, float]]]  # by operator: features, seconds
 SWEEPS = 4000
+PRIOR = 0.2  # of the observations
 
 
 def observe(kernels: Kernels, shape: ModelShape, steps: Iterable[StepTimes]) -> Observed:
@@ -56,10 +57,11 @@ def _at(layers: Iterable[int], point: int) -> list[int]:
     return [layer * POINTS_PER_LAYER + point for layer in layers]
 
 
-def fit(observed: Sequence[tuple[Features, float]]) -> Features:
+def fit(observed: Sequence[tuple[Features, float]], kernels: int = 0) -> Features:
     """Coefficients, none negative, with the least mean square of relative errors.
 
-    Coordinate descent on the normal equations (Franc, Hlaváč, Navara 2005): few unknowns, so it is exact enough.
+    Those of the first `kernels` features are drawn to 1, as if a fifth more observations said so: they were measured,
+    and where one model alone has an operator other features could take their place. Coordinate descent on the normal equations (Franc, Hlaváč, Navara 2005): few unknowns, so it is exact enough.
     """
     width = len(observed[0][0])
     rows = [[value / seconds for value in features] for features, seconds in observed]
@@ -67,6 +69,10 @@ def fit(observed: Sequence[tuple[Features, float]]) -> Features:
     rows = [[value / scale for value, scale in zip(row, scales, strict=True)] for row in rows]
     gram = [[sum(row[a] * row[b] for row in rows) for b in range(width)] for a in range(width)]
     slopes = [sum(row[at] for row in rows) for at in range(width)]
+    for at in range(kernels):
+        weight = PRIOR * gram[at][at]
+        gram[at][at] += weight
+        slopes[at] += weight * scales[at]
     found = [0.0] * width
     for _ in range(SWEEPS):
         for at in range(width):

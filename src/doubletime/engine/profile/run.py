@@ -92,7 +92,7 @@ def _observe(
 
 def _terms(observed: list[tuple[Config, list[StepTimes], Observed]]) -> dict[str, tuple[float, ...]]:
     rows = {name: [row for _, _, own in observed for row in own.get(name, [])] for name in TERMS}
-    return {name: fit(found) if found else () for name, found in rows.items()}
+    return {name: fit(found, kernels=2) if found else () for name, found in rows.items()}
 
 
 def _errors(

@@ -146,12 +146,18 @@ class _Laboratory:
 
 
 def _tables(limits: Limits, length: int) -> tuple[TableChange, ...]:
-    """Blocks for every sequence; where there are too few, sequences share them."""
+    """Blocks for every sequence, from all over the cache, as they lie after a while of serving.
+
+    Where there are too few, sequences share them.
+    """
     changes = []
     for number, (group, count) in enumerate(zip(limits.groups, limits.blocks, strict=True)):
+        order = list(range(count))
+        random.Random(number).shuffle(order)
         own = -(-length // group.block_tokens)
         changes += [
-            TableChange(seq, number, 0, tuple((seq * own + at) % count for at in range(own))) for seq in range(_SEATS)
+            TableChange(seq, number, 0, tuple(order[(seq * own + at) % count] for at in range(own)))
+            for seq in range(_SEATS)
         ]
     return tuple(changes)
 

@@ -52,18 +52,23 @@ class Kernels:
         self.plains = LogTable(profile.rows["plain"], plain, profile.errors["attention"])
         self.masked = LogTable(profile.rows["masked"], masked, profile.errors["attention"])
         self.linear = lru_cache(65536)(self._linear)
+        self.parts = lru_cache(65536)(self._parts)
         self.decode = lru_cache(65536)(self._decode)
         self.prefill = lru_cache(65536)(self._prefill)
 
     def _linear(self, m: int, n: int, k: int, footprint: float) -> Estimate:
         """[m, k] · [k, n] in a model whose steps read `footprint` bytes of weights."""
-        hot = self.linears.estimate(m, n, k)
-        cold = self.cold(footprint)
+        hot, cold = self.linears.estimate(m, n, k), self.cold(footprint)
         if not cold:
             return hot
         far = self.colds.estimate(m, n, k)
         seconds = hot.seconds + cold * max(0.0, far.seconds - hot.seconds)
         return Estimate(seconds, max(hot.error, far.error), max(hot.basis, far.basis))
+
+    def _parts(self, m: int, n: int, k: int, footprint: float) -> tuple[float, float]:
+        """Seconds of `linear`: with weights in a cache, and what is added because they are not."""
+        hot = self.linears.seconds(m, n, k)
+        return hot, max(0.0, self.linear(m, n, k, footprint).seconds - hot)
 
     def cold(self, footprint: float) -> float:
         """The share of the weights of a model of that many bytes that comes from memory in every step."""

@@ -6,8 +6,8 @@ these are too few for U multiprocessors, the keys are split over several blocks 
 
     t = t_0 + w x + h y + [(bytes / (B m))^p + (walk / s)^p + (tiles / (F e))^p]^(1/p)
 
-x = blocks / U and y = query heads / U, `walk` the bytes of one block at one multiprocessor's share of B, `tiles` the
-products of whole tiles. t_0, w, h, m, s, e, p are fitted per machine and KV format.
+x = blocks / U and y = query heads / U, `walk` the bytes of one block's keys at one multiprocessor's share of B, times
+the waves of blocks, `tiles` the products of whole tiles. t_0, w, h, m, s, e, p are fitted per machine and KV format.
 
 Tables that repeat one call on the same cache find what is small enough in the last-level cache: bytes below
 `kept` (fitted) cost `hot` (fitted) of the rest. A model's other layers and weights flush it between two steps, so
@@ -24,7 +24,11 @@ from doubletime.hardware.machine import ELEMENT_BYTES, AttentionShape, Spec
 from doubletime.hardware.ops.attention_kernels import KERNELS, Kernel
 from doubletime.hardware.residual import Fit
 
-SPLIT = 256  # keys below which a block is not split further
+# FlashAttention's num_splits_heuristic: no split where blocks nearly fill the device, else as many as fill it once.
+RESIDENT = 2  # blocks of one multiprocessor
+ENOUGH = 0.8  # of what fills the device
+SPLIT = 128  # keys below which a block is not split further
+MOST_SPLITS = 128
 TILE = 64
 FLUSH_ERROR = 0.25  # of what is added back: assumed
 SKEW = 0.04  # of the way to the longest: fitted to LLMServingSim's skewed batches (docs/design/cost-model.md)
@@ -34,7 +38,7 @@ class Terms(NamedTuple):
     """Seconds at the data sheet's peaks; `blocks` and `heads` per multiprocessor."""
 
     memory: float  # cache, queries and outputs, once
-    serial: float  # one block, after splitting
+    serial: float  # one block after another on one multiprocessor, after splitting
     tiles: float  # products of whole tiles, most of them padding
     blocks: float  # before splitting
     heads: float
@@ -47,11 +51,15 @@ def terms(shape: AttentionShape, decodes: float, context: float, spec: Spec, ker
     width = 2 * head_dim * ELEMENT_BYTES[kv]
     packed = kernel.always_packs or (heads > kv_heads and not window)
     blocks = decodes * (kv_heads if packed else heads)
-    splits = min(max(1.0, spec.units / blocks), max(1.0, keys / SPLIT)) if packed else 1.0
+    slots = RESIDENT * spec.units
+    splits = 1.0
+    if packed and blocks < ENOUGH * slots:
+        splits = max(1.0, min(slots // blocks, math.ceil(keys / SPLIT), MOST_SPLITS))
+    waves = max(1.0, blocks * splits / slots)
     rows = TILE * math.ceil(heads / kv_heads / TILE)
     return Terms(
         (decodes * kv_heads * keys * width + decodes * heads * head_dim * 4) / spec.bandwidth,
-        keys / splits * width * spec.units / spec.bandwidth,
+        waves * keys / splits * width * spec.units / (RESIDENT * spec.bandwidth),
         4 * head_dim * blocks * rows * keys / spec.flops["bfloat16"],
         blocks / spec.units,
         decodes * heads / spec.units,
