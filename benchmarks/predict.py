@@ -52,9 +52,9 @@ def main() -> int:
     args = _arguments()
     chosen = [run for at, run in enumerate(runs(), start=1) if not args.only or at in args.only]
     real = _real(chosen, args)
-    predicted = {run.name: predict(run, args.profile, args.models) for run in chosen}
-    figures = [figure for run in chosen for figure in figures_of(run.name, real[run.name], predicted[run.name])]
-    text = page(chosen, figures, real, json.loads(args.profile.read_text()))
+    predicted, figures = compare(chosen, real, args.profile, args.models)
+    others = [_other(path, summary(compare(chosen, real, path, args.models)[1])) for path in args.also]
+    text = page(chosen, figures, real, json.loads(args.profile.read_text()), others)
     print(text)
     if args.page:
         args.page.write_text(text)
@@ -64,11 +64,27 @@ def main() -> int:
     return 0
 
 
+def compare(
+    chosen: list[Run], real: dict[str, Json], profile: Path, models: Path
+) -> tuple[dict[str, Json], list[Figure]]:
+    """What the rehearsal predicts for each run, and all figures beside the real ones."""
+    predicted = {run.name: predict(run, profile, models) for run in chosen}
+    return predicted, [one for run in chosen for one in figures_of(run.name, real[run.name], predicted[run.name])]
+
+
+def _other(path: Path, found: Json) -> Json:
+    """A line for a profile made at another time: its own held-out error of whole steps, and what came of it."""
+    return {"name": path.stem, "held_out": json.loads(path.read_text())["errors"]["whole"][0]} | found
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", type=Path, required=True, help="what `doubletime profile --threads 1` wrote")
     parser.add_argument(
         "--models", type=Path, default=Path("build/predict-models"), help="where random models are kept"
+    )
+    parser.add_argument(
+        "--also", type=Path, nargs="*", default=[], help="profiles made at other times: a line for each"
     )
     parser.add_argument("--only", type=int, nargs="*", help="numbers of runs")
     parser.add_argument("--truth", type=Path, help="real results that an earlier --keep wrote")
@@ -124,6 +140,7 @@ def summary(figures: list[Figure]) -> Json:
     return {
         "figures": len(figures),
         "median_error": median(abs(figure.error) for figure in figures),
+        "beyond": sum(figure.barred and abs(figure.error) > 0.15 for figure in figures),
         "worst": {"run": worst.run, "figure": worst.name, "error": worst.error},
     }
 

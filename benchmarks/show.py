@@ -1,6 +1,6 @@
 """Three published effects, reproduced in virtual time: a prefix cache's hit curve, what a router does, disaggregation.
 
-python benchmarks/show.py [--only hits,routers,disaggregation] [--trace FILE] [--json FILE]
+python -m benchmarks.show [--only hits,routers,disaggregation,published] [--trace FILE] [--json FILE]
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.distserve_cost import serve
+from doubletime.cluster.replica import Role
 from doubletime.core.vocabulary import SECOND, SLO
 from doubletime.lab.capacity import find_capacity
 from doubletime.lab.hit_curve import hash_ids, hit_rate
@@ -75,6 +77,23 @@ def disaggregation(requests: int = 2000) -> Rows:
     return [_goodput(*setup, requests) for setup in SETUPS]
 
 
+def published(requests: int = 2000) -> Rows:
+    """The same with the step times that the paper's authors published."""
+    together, apart = (Role.BOTH,), (Role.PREFILL, Role.PREFILL, Role.DECODE)
+    rows = []
+    for name, policy, roles in ((SETUPS[0][0], THEN, together), (SETUPS[-1][0], "fcfs", apart)):
+
+        def at_rate(rate: float, limit: int | None, policy: str = policy, roles: tuple[Role, ...] = roles) -> Json:
+            spec = f"poisson:rate={rate},prompt=512,output=64,n={requests},seed=0"
+            return serve(spec, limit, TARGETS, policy, roles)
+
+        found = find_capacity(at_rate, TARGETS, 0.9, requests=requests, start=4.0)
+        assert found.rate is not None
+        paper = {1: 1.6, 3: 3.3}[len(roles)]
+        rows.append({"name": name, "gpus": len(roles), "per_gpu": found.rate / len(roles), "paper": paper})
+    return rows
+
+
 def _goodput(name: str, design: Design, output: int, slo: SLO, paper: float | None, requests: int) -> Json:
     def at_rate(rate: float, limit: int | None) -> Json:
         spec = f"poisson:rate={rate},prompt=512,output={output},n={requests},seed=0"
@@ -97,12 +116,14 @@ def show_hits(rows: Rows) -> None:
 
 def show_routers(rows: Rows) -> None:
     print(f"The same trace on {FLEET.replicas} replicas of {FLEET.model}, one {FLEET.hardware} each; TTFT in seconds")
-    print(f"{'router':20}{'hit rate':>9}{'mean':>10}{'p50':>9}{'p90':>9}{'p99':>9}{'TPOT p50':>10}{'most on one':>13}")
+    print(
+        f"{'router':18}{'hit rate':>9}{'mean':>11}{'p50':>11}{'p90':>11}{'p99':>11}{'TPOT p50':>10}{'most on one':>13}"
+    )
     for row in rows:
         ttft = row["ttft_s"]
-        times = f"{ttft['mean']:>10,.2f}{ttft['p50']:>9,.2f}{ttft['p90']:>9,.2f}{ttft['p99']:>9,.2f}"
+        times = f"{ttft['mean']:>11,.2f}{ttft['p50']:>11,.2f}{ttft['p90']:>11,.2f}{ttft['p99']:>11,.2f}"
         rest = f"{row['tpot_p50_s']:>10.4f}{row['most_on_one']:>13.0%}"
-        print(f"{row['router']:20}{row['hit_rate']:>9.3f}{times}{rest}")
+        print(f"{row['router']:18}{row['hit_rate']:>9.3f}{times}{rest}")
 
 
 def show_disaggregation(rows: Rows) -> None:
@@ -115,16 +136,22 @@ def show_disaggregation(rows: Rows) -> None:
         print(f"{row['name']:34}{row['gpus']:>5}{row['per_gpu']:>8.2f}{paper:>11}{against:>18.2f}x")
 
 
+def show_published(rows: Rows) -> None:
+    print("The same with the step times that DistServe's authors published")
+    show_disaggregation(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--trace", type=Path, default=Path("../shared/data/traces/mooncake_conversation.jsonl.gz"))
-    parser.add_argument("--only", default="hits,routers,disaggregation")
+    parser.add_argument("--only", default="hits,routers,disaggregation,published")
     parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
     parts: dict[str, tuple[Callable[[], Rows], Callable[[Rows], None]]] = {
         "hits": (lambda: hits(args.trace), show_hits),
         "routers": (lambda: routers(args.trace), show_routers),
         "disaggregation": (disaggregation, show_disaggregation),
+        "published": (published, show_published),
     }
     found: dict[str, Rows] = {}
     for name in args.only.split(","):

@@ -55,6 +55,12 @@ def test_a_place_that_is_empty_cannot_fail_twice() -> None:
     assert [(member.index, member.began) for member in town.fleet.crew.history] == [(0, 0), (1, 0), (0, SECOND // 2)]
 
 
+def test_a_place_that_never_was_cannot_fail() -> None:
+    town = Town(workload(10), failures=(Failure(7, SECOND // 10, 1),))
+    assert town.run()["requests"]["completed"] == 10
+    assert len(town.fleet.crew.history) == 2
+
+
 def test_devices_are_counted_while_they_live() -> None:
     town = Town(workload(40), failures=(Failure(0, SECOND, SECOND),))
     town.run()

@@ -160,7 +160,8 @@ def test_a_leap_is_prepared_no_further_than_needed() -> None:
 
 
 def test_jitter_has_mean_one_and_the_spread_asked_for() -> None:
-    factors = [Jitter(0.1, seed=1).of(step) for step in range(4096)]
+    jitter = Jitter(0.1, seed=1)
+    factors = [jitter.of(step) for step in range(4096)]
     assert statistics.fmean(factors) == pytest.approx(1, abs=0.005)
     assert statistics.pstdev(factors) == pytest.approx(0.1, rel=0.05)
     assert Jitter().of(17) == 1.0

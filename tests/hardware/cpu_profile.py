@@ -9,15 +9,15 @@ from doubletime.hardware.cpu.profile import TERMS
 
 FLOPS, BANDWIDTH, CALL = 5e10, 1e10, 5e-6
 WIDTHS = {
-    "begin": 12,
-    "project": 9,
+    "begin": 13,
+    "project": 10,
     "attend": 7,
-    "output": 7,
-    "gate": 6,
-    "down": 7,
-    "route": 5,
-    "experts": 7,
-    "sample": 5,
+    "output": 8,
+    "gate": 7,
+    "down": 8,
+    "route": 6,
+    "experts": 8,
+    "sample": 6,
 }
 
 
@@ -50,7 +50,7 @@ def made_up(**changes: Any) -> dict[str, Any]:
         "peak": FLOPS,
         "cached": [[1e6, 1.0], [1e8, 0.0]],
         "fresh": 2e-10,
-        "terms": {name: [1.0, 1e-5] + [0.0] * (WIDTHS[name] - 2) for name in TERMS},
+        "terms": {name: [1.0, 1.0, 1e-5] + [0.0] * (WIDTHS[name] - 3) for name in TERMS},
         "engine": {"step": 3e-5, "host": 2e-4, "sequence": 2e-5, "layer": 0.0, "api": 1e-3},
         "jitter": 0.03,
         "errors": {"linear": [0.03, 0.1], "attention": [0.05, 0.2], "whole": [0.04, 0.1]},

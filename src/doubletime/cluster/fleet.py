@@ -134,8 +134,8 @@ class Fleet:
         member = self.crew.lose(failure.index)
         if member is not None and member.replica is not None:
             self._lost(member.replica)
-        if failure.back is not None:
-            role = member.role if member is not None else self._roles[failure.index]
+        if failure.back is not None and (member is not None or failure.index < len(self._roles)):
+            role = self._roles[failure.index] if member is None else member.role
             self.line.at(self.line.now + failure.back, lambda: self.crew.start(role, 0, failure.index))
 
     def _lost(self, replica: Replica) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from doubletime.cluster.pace import Pace
 from doubletime.core.events import Request, Result
 from doubletime.core.plan import Plan
-from doubletime.core.policy import Served, Work
+from doubletime.core.policy import Work
 from doubletime.core.scheduler import Scheduler
 from doubletime.core.step import size_of
 from doubletime.core.vocabulary import SECOND, Fate, Nanoseconds
-from doubletime.policies.shared.predictor import StepTime
 
 _SMOOTHING = 0.1
 _MEMORY: Nanoseconds = 20 * SECOND
@@ -54,7 +54,7 @@ class Meter:
         self.homeless = 0  # tokens sent for which no KV memory is taken yet
         self._squares = 0  # sum of end² - start² over them: twice what `Work.prefill_context` counts
         self._left: dict[int, _Left] = {}
-        self._pace = StepTime()
+        self._pace = Pace()
         self._works: dict[int, tuple[Work, Nanoseconds]] = {}  # steps in flight with prefill; planned when
         self._chunk = float(rows)  # prefill tokens in a step while more are queued
         self._free: Nanoseconds = 0  # when the latest result came
@@ -77,9 +77,8 @@ class Meter:
     def result(self, result: Result) -> None:
         work, _ = self._works.pop(result.step, (None, 0))
         self._free = result.time
-        if work is not None and not (result.revoked or result.failed):
-            stopped = result.reached is not None
-            self._pace.learn(Served(result.time, 1, result.duration, work, (), stopped))
+        if work is not None and result.reached is None and not (result.revoked or result.failed):
+            self._pace.learn(work, result.duration)
 
     def ended(self, seq: int, tokens: int, now: Nanoseconds) -> None:
         """A sequence has left, with so many tokens."""

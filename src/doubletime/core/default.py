@@ -1,4 +1,4 @@
-"""The default of every role: first come, first served; the latest admission gives way; least recently used is evicted."""
+"""The default of every role: first come, first served; the latest admission gives way; the least recently used goes."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Step:
         return grant
 
     def decode_all(self, except_: Iterable[SequenceView] = ()) -> int:
-        """The fast path takes sequences that need nothing but a row; the others insist one by one, first admitted first."""
+        """The fast path takes those that need nothing but a row; the others insist one by one, first admitted first."""
         before = self.rows
         candidates: Iterable[Sequence] = self._roster.decoding.values()
         skip = {seq.id for seq in except_}

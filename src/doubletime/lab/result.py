@@ -47,9 +47,9 @@ class Scores:
         """As many equal gaps of completed requests of one class on one replica."""
         self.all.gap(gap, times)
         if slo_class:
-            self.classes.setdefault(slo_class, Metrics(self.slo)).gap(gap, times)
+            self._part(self.classes, slo_class).gap(gap, times)
         if replica:
-            self.replicas.setdefault(replica, Metrics(self.slo)).gap(gap, times)
+            self._part(self.replicas, replica).gap(gap, times)
 
     def add(self, record: Record, now: Nanoseconds) -> None:
         """A request has ended."""
@@ -58,9 +58,14 @@ class Scores:
     def _each(self, record: Record, act: Callable[[Metrics], None]) -> None:
         act(self.all)
         if record.slo_class:
-            act(self.classes.setdefault(record.slo_class, Metrics(self.slo)))
+            act(self._part(self.classes, record.slo_class))
         if record.replica:
-            act(self.replicas.setdefault(record.replica, Metrics(self.slo)))
+            act(self._part(self.replicas, record.replica))
+
+    def _part(self, parts: dict[str, Metrics], name: str) -> Metrics:
+        if name not in parts:
+            parts[name] = Metrics(self.slo)
+        return parts[name]
 
 
 def result(

@@ -61,7 +61,8 @@ def fit(observed: Sequence[tuple[Features, float]], kernels: int = 0) -> Feature
     """Coefficients, none negative, with the least mean square of relative errors.
 
     Those of the first `kernels` features are drawn to 1, as if a fifth more observations said so: they were measured,
-    and where one model alone has an operator other features could take their place. Coordinate descent on the normal equations (Franc, Hlaváč, Navara 2005): few unknowns, so it is exact enough.
+    and where one model alone has an operator other features could take their place. Coordinate descent on the normal
+    equations (Franc, Hlaváč, Navara 2005): few unknowns, so it is exact enough.
     """
     width = len(observed[0][0])
     rows = [[value / seconds for value in features] for features, seconds in observed]

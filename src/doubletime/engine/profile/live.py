@@ -130,20 +130,18 @@ def spread(runs: list[Live]) -> float:
 
 
 def overheads(runs: list[Live]) -> dict[str, float]:
-    """What a step of decodes takes in the engine beyond what it takes alone: per step, and per sequence."""
-    extra: dict[int, list[float]] = {}
-    for run in runs:
+    """`host` is what a step of decodes takes in the engine beyond what it takes alone: no trend with their number."""
+    extra: dict[tuple[int, int], list[float]] = {}
+    for index, run in enumerate(runs):
         for plan, loaded, alone in run.steps:
             if not plan.work:
-                extra.setdefault(len(plan.decode_seqs), []).append(loaded - alone)
-    middle = {count: median(values) for count, values in extra.items() if len(values) > 4}
-    few, many = min(middle), max(middle)
-    sequence = max(0.0, (middle[many] - middle[few]) / (many - few)) if many > few else 0.0
+                extra.setdefault((index, len(plan.decode_seqs)), []).append(loaded - alone)
+    middle = [median(values) for values in extra.values() if len(values) > 4]
     ways = [run.way for run in runs if run.way is not None]
     return {
         "step": mean(run.gap for run in runs),
-        "host": max(0.0, middle[few] - few * sequence),
-        "sequence": sequence,
+        "host": max(0.0, median(middle)) if middle else 0.0,
+        "sequence": 0.0,
         "layer": 0.0,
         "api": max(0.0, mean(ways)) if ways else 0.0,
     }

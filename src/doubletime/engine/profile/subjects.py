@@ -49,6 +49,9 @@ SUBJECTS: dict[str, Config] = {
     "plain-heads": config("Qwen3", 320, 960, 5, (4, 4, 64), 8000),
     "windows": config("Gemma3", 256, 1024, 6, (4, 1, 96), 12_000) | _WINDOWS,
     "experts": config("Qwen3Moe", 384, 768, 4, (6, 2, 64), 4096) | _EXPERTS,
+    "many-experts": config("Qwen3Moe", 320, 640, 3, (4, 2, 64), 4096)
+    | _EXPERTS
+    | {"num_experts": 32, "num_experts_per_tok": 4, "moe_intermediate_size": 96},
     "large": config("Llama", 1024, 2816, 5, (16, 8, 64), 20_000),
 }
 QUICK: dict[str, Config] = {

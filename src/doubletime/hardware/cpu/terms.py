@@ -1,8 +1,8 @@
 """What the time of each operator is made of: its kernels, and counts whose coefficients `doubletime profile` fits.
 
-seconds = coefficients · features. The first two features are the time of the measured kernels, with coefficients near 1:
-of products with their weights in a cache and what memory adds to that, or of decodes and of prefills. The profile fits
-to the operators of real steps with the functions below, the rehearsal predicts with the same ones.
+seconds = coefficients · features. The first two features are times of measured kernels, with coefficients near 1: of
+products with their weights in a cache and what memory adds to that, or of decodes and of prefills. The profile fits to
+the operators of real steps with the functions below, the rehearsal predicts with the same ones.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ class Priced(NamedTuple):
     """A shape with what its weights do to the caches.
 
     `footprint`: bytes that a step of one row reads; `whole`: those of all experts too, which take turns. `cold`: the
-    share of `footprint` that no cache holds. `crowded`: the same of the weights of one layer. Between two runs of an
-    operator the weights of a layer pass; where they push its code and small tensors out, it takes longer.
+    share of `footprint` that no cache holds. Where weights push everything else out of the caches, every operator
+    starts cold: it takes longer by a constant.
     """
 
     shape: ModelShape
     footprint: float
     whole: float
     cold: float
-    crowded: float
 
 
 def priced(shape: ModelShape, kernels: Kernels) -> Priced:
@@ -41,8 +40,7 @@ def priced(shape: ModelShape, kernels: Kernels) -> Priced:
         sparse = sum(shape.is_sparse(layer) for layer in range(shape.layers))
         footprint = -kernels.element * sparse * idle * 3 * shape.hidden * shape.moe.intermediate
     footprint += whole
-    layer = (footprint - kernels.element * shape.vocab * shape.hidden) / shape.layers
-    return Priced(shape, footprint, whole, kernels.cold(footprint), kernels.cold(max(1.0, layer)))
+    return Priced(shape, footprint, whole, kernels.cold(footprint))
 
 
 def begin(priced: Priced, segment: Segment, views: tuple[Attended, ...], entering: bool) -> Features:
@@ -53,7 +51,7 @@ def begin(priced: Priced, segment: Segment, views: tuple[Attended, ...], enterin
     buckets, parts = sum(len(view.buckets) for view in views), sum(len(view.parts) for view in views)
     rows = segment.rows
     embedded = rows * priced.shape.hidden if entering else 0
-    return (0.0, 0.0, 1, priced.crowded, len(views), segment.slabs, rows, buckets, slots, parts, keys, masks, embedded)
+    return (0.0, 0.0, 1, priced.cold, len(views), segment.slabs, rows, buckets, slots, parts, keys, masks, embedded)
 
 
 def project(kernels: Kernels, priced: Priced, rows: int) -> Features:
@@ -64,7 +62,17 @@ def project(kernels: Kernels, priced: Priced, rows: int) -> Features:
     turned = rows * (query + key)
     normed = turned if shape.qk_norm else 0
     size = rows * (shape.hidden + query)
-    return (*dense, 1, priced.crowded, rows * shape.hidden, turned, rows * key, float(shape.qk_norm), normed, _above(size))
+    return (
+        *dense,
+        1,
+        priced.cold,
+        rows * shape.hidden,
+        turned,
+        rows * key,
+        float(shape.qk_norm),
+        normed,
+        _above(size),
+    )
 
 
 def attend(kernels: Kernels, priced: Priced, view: Attended) -> Features:
@@ -77,7 +85,7 @@ def attend(kernels: Kernels, priced: Priced, view: Attended) -> Features:
     gathered += [kv_heads * part.keys * dim for part in view.parts]
     read = sum(gathered)
     buckets, parts = len(view.buckets), len(view.parts)
-    return (decodes, prefills, 1, buckets, priced.crowded * buckets, parts, priced.crowded * parts, priced.cold * read)
+    return (decodes, prefills, 1, priced.cold, buckets, parts, priced.cold * read)
 
 
 def output(kernels: Kernels, priced: Priced, rows: int) -> Features:
@@ -92,7 +100,7 @@ def gate(kernels: Kernels, priced: Priced, rows: int) -> Features:
     shape = priced.shape
     dense = _products(kernels, priced.footprint, (2, rows, shape.intermediate, shape.hidden))
     inner = rows * shape.intermediate
-    return (*dense, 1, priced.crowded, rows * shape.hidden, inner, _above(inner))
+    return (*dense, 1, priced.cold, rows * shape.hidden, inner, _above(inner))
 
 
 def down(kernels: Kernels, priced: Priced, rows: int) -> Features:
@@ -104,7 +112,7 @@ def down(kernels: Kernels, priced: Priced, rows: int) -> Features:
 def route(kernels: Kernels, priced: Priced, rows: int, moe: MoE) -> Features:
     """Norm and router."""
     dense = _products(kernels, priced.footprint, (1, rows, moe.experts, priced.shape.hidden))
-    return (*dense, 1, priced.crowded, rows * priced.shape.hidden, rows * moe.experts)
+    return (*dense, 1, priced.cold, rows * priced.shape.hidden, rows * moe.experts)
 
 
 def experts(kernels: Kernels, priced: Priced, rows: int, moe: MoE) -> Features:
@@ -114,14 +122,14 @@ def experts(kernels: Kernels, priced: Priced, rows: int, moe: MoE) -> Features:
     each = max(1, round(rows * moe.top_k / visited))
     dense = _products(kernels, priced.whole, (2 * visited, each, inner, hidden), (visited, each, hidden, inner))
     sent = rows * moe.top_k
-    return (*dense, 1, priced.crowded, visited, sent * inner, sent * hidden, visited * sent)
+    return (*dense, 1, priced.cold, visited, sent * inner, sent * hidden, visited * sent)
 
 
 def sample(kernels: Kernels, priced: Priced, rows: int) -> Features:
     """The head over the rows that sample, and the choice of their tokens."""
     shape = priced.shape
     dense = _products(kernels, priced.footprint, (1, rows, shape.vocab, shape.hidden))
-    return (*dense, 1, priced.crowded, rows, rows * shape.vocab)
+    return (*dense, 1, priced.cold, rows, rows * shape.vocab)
 
 
 def dot(coefficients: Features, features: Features) -> float:
@@ -137,7 +145,7 @@ def _products(kernels: Kernels, footprint: float, *each: tuple[float, int, int, 
 
 def _residual(dense: tuple[float, float], priced: Priced, rows: int) -> Features:
     size, normed = rows * priced.shape.hidden, float(priced.shape.sandwich_norms)
-    return (*dense, 1, priced.crowded, size, normed, normed * size, _above(size))
+    return (*dense, 1, priced.cold, size, normed, normed * size, _above(size))
 
 
 def _above(size: int) -> int:

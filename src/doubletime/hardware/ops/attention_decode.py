@@ -29,7 +29,6 @@ RESIDENT = 2  # blocks of one multiprocessor
 ENOUGH = 0.8  # of what fills the device
 SPLIT = 128  # keys below which a block is not split further
 MOST_SPLITS = 128
-TILE = 64
 FLUSH_ERROR = 0.25  # of what is added back: assumed
 SKEW = 0.04  # of the way to the longest: fitted to LLMServingSim's skewed batches (docs/design/cost-model.md)
 
@@ -50,17 +49,16 @@ def terms(shape: AttentionShape, decodes: float, context: float, spec: Spec, ker
     keys = min(context, window) if window else context
     width = 2 * head_dim * ELEMENT_BYTES[kv]
     packed = kernel.always_packs or (heads > kv_heads and not window)
-    blocks = decodes * (kv_heads if packed else heads)
+    blocks = decodes * (kv_heads * math.ceil(heads / kv_heads / kernel.tile) if packed else heads)
     slots = RESIDENT * spec.units
     splits = 1.0
     if packed and blocks < ENOUGH * slots:
         splits = max(1.0, min(slots // blocks, math.ceil(keys / SPLIT), MOST_SPLITS))
     waves = max(1.0, blocks * splits / slots)
-    rows = TILE * math.ceil(heads / kv_heads / TILE)
     return Terms(
         (decodes * kv_heads * keys * width + decodes * heads * head_dim * 4) / spec.bandwidth,
         waves * keys / splits * width * spec.units / (RESIDENT * spec.bandwidth),
-        4 * head_dim * blocks * rows * keys / spec.flops["bfloat16"],
+        4 * head_dim * blocks * kernel.tile * keys / spec.flops["bfloat16"],
         blocks / spec.units,
         decodes * heads / spec.units,
     )

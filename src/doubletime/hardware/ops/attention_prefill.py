@@ -15,12 +15,13 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from doubletime.hardware.estimate import Estimate
+from doubletime.hardware.estimate import Basis, Estimate
 from doubletime.hardware.machine import ELEMENT_BYTES, AttentionShape, Spec
 from doubletime.hardware.ops.attention_kernels import KERNELS, Kernel
 from doubletime.hardware.residual import Fit
 
 TILE = 128  # queries of one thread block
+PREFIX_ERROR = 0.2  # of the base's way with a cached prefix, where none was measured (docs/design/cost-model.md)
 
 
 class Uniform(NamedTuple):
@@ -122,14 +123,16 @@ def roofline(x: Terms) -> float:
 class Prefill:
     """Chunks over one KV format on one machine."""
 
-    def __init__(self, fit: Fit, spec: Spec, kernel: Kernel) -> None:
+    def __init__(self, fit: Fit, spec: Spec, kernel: Kernel, prefixes: bool) -> None:
+        """`prefixes`: whether chunks after a cached prefix were measured."""
         self.kernel = kernel
+        self._prefixes = prefixes
         self._fit = fit
         self._spec = spec
 
     @classmethod
     def from_json(cls, data: dict[str, Any], spec: Spec) -> Prefill:
-        return cls(Fit.from_json(data), spec, KERNELS[data["kernel"]])
+        return cls(Fit.from_json(data), spec, KERNELS[data["kernel"]], data["prefixes"])
 
     @property
     def launch(self) -> float:
@@ -139,4 +142,7 @@ class Prefill:
     def estimate(self, shape: AttentionShape, batch: Uniform) -> Estimate:
         x = terms(shape, batch, self._spec)
         found = self._fit.estimate(base(x, self._fit.constants), features(shape, batch, x))
-        return found._replace(seconds=max(found.seconds, roofline(x)))
+        found = found._replace(seconds=max(found.seconds, roofline(x)))
+        if self._prefixes or not batch.start:
+            return found
+        return Estimate(found.seconds, max(found.error, PREFIX_ERROR), Basis.EXTRAPOLATED)

@@ -1,8 +1,8 @@
 """Successive halving: many arms on a short part of the trace, few on all of it.
 
-Jamieson & Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization" (AISTATS 2016). A part of
-a trace is kinder than the whole: queues have not built up. So arms that fall out are only set aside, and come back if
-none that stayed meets the goal in the end.
+Jamieson & Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization" (AISTATS 2016). A part
+of a trace is another trace: mostly kinder than the whole, as queues have not built up, sometimes a burst. So arms that
+fall out are only set aside, and come back if none that stayed meets the goal in the end.
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from doubletime.lab.plan.space import Arm
 from doubletime.lab.plan.trial import Trial
 
+_SURELY = 0.8  # of the replicas that the work behind the trace asks for: with fewer it falls behind too
 _BETTER = 0.01  # of attainment, that twice as many replicas must bring
 
 
@@ -39,8 +41,9 @@ class Fitted:
 
 
 def fewest(arm: Arm, run: Callable[[int], Trial], goal: float, most: int, guess: int = 1) -> Fitted:
-    """Doubles from `guess` until the share `goal` of the requests is met, then bisects between `arm.fewest` and `most`.
+    """Raises `guess` until the share `goal` of the requests is met, then bisects; from `arm.fewest` up to `most`.
 
+    What falls behind needs about as many times more replicas as it takes longer than the trace, surely most of them.
     Where twice as many replicas do no better, `most` is tried at once: if it is not the load, no number helps. More
     replicas are taken to do no worse, which a router that splits the traffic evenly keeps to.
     """
@@ -55,8 +58,13 @@ def fewest(arm: Arm, run: Callable[[int], Trial], goal: float, most: int, guess:
     while attained(high) < goal:
         if high == most:
             return Fitted(arm, most, False, trials[most], None)
-        better = low not in trials or attained(high) > attained(low) + _BETTER
-        low, high = high, min(most, 2 * high) if better else most
+        needed = high * trials[high].load
+        better = low not in trials or attained(high) > attained(low) + _BETTER or needed > 2 * high
+        low, high = (
+            max(high, min(most - 1, int(_SURELY * needed))),
+            max(2 * high, math.ceil(needed)) if better else most,
+        )
+        high = min(high, most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if attained(middle) >= goal else (middle, high)

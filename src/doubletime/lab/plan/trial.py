@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from doubletime.lab.rehearsal.run import Rehearsed
 
 _MANY = 0.05  # preemptions a request, from which memory is to blame
-_LATE = 1.2  # times the trace's span, by which a design that keeps up has ended (but for a request's own time)
+_LATE = 1.2  # times the trace's span, by which a design that keeps up has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Goal:
 class Trial:
     """`ttft` and `tpot`: seconds within which the wanted share of the completed requests stayed. `error`: relative.
 
-    `binds` says what stops the requests that missed, or would stop them first.
+    `binds` says what stops the requests that missed, or would stop them first. `load`: how many times as long as the
+    trace the work took, but for a request's own time: about so many times as many replicas keep up.
     """
 
     design: Design
@@ -54,6 +55,7 @@ class Trial:
     error: float
     source: str
     output_tokens_per_s: float
+    load: float = 0.0
 
     @property
     def margin(self) -> float:
@@ -75,7 +77,7 @@ def attempt(
         design, float(attainment), ttft, tpot,
         ttft_margin=_margin(ttft, goal.slo.ttft), tpot_margin=_margin(tpot, goal.slo.tpot),
         binds=_binds(found, goal, asked), error=error_of(result) or 0.0, source=error["source"] if error else "",
-        output_tokens_per_s=result["throughput"]["output_tokens_per_s"],
+        output_tokens_per_s=result["throughput"]["output_tokens_per_s"], load=_load(result, asked),
     )  # fmt: skip
 
 
@@ -90,7 +92,7 @@ def _binds(found: Rehearsed, goal: Goal, asked: Demand) -> str:
     if result["requests"]["refused"]:
         return "memory"
     missed = result["slo"]["attainment"] < goal.attainment
-    if missed and not _keeps_up(result, asked):
+    if missed and _load(result, asked) > _LATE:
         return "throughput"
     if missed and (result["preemptions"] or 0) > _MANY * result["requests"]["sent"]:
         return "memory"
@@ -113,8 +115,8 @@ def _at(tally: Tally, goal: Goal) -> float | None:
     return next(iter(tally.quantiles([goal.attainment])), None)
 
 
-def _keeps_up(result: dict[str, Any], asked: Demand) -> bool:
-    """It ends soon after the last arrival. `asked` is of the requests that were sent, as far as the span goes."""
+def _load(result: dict[str, Any], asked: Demand) -> float:
+    """`asked` is of the whole trace, of which only the first requests may have been sent."""
     span = asked.span_s * result["requests"]["sent"] / asked.requests
     own = result["e2e_s"]["p50"] if result["e2e_s"] else 0.0
-    return bool(result["duration_s"] <= _LATE * span + own)
+    return float((result["duration_s"] - own) / span)
