@@ -43,8 +43,8 @@ def _head(profile: Json) -> str:
 
 Each run below was done twice: by `doubletime bench` on the torch executor, in a process of its own, and by the
 rehearsal of the same engine with the same policy and load, from a profile of the machine. Models, loads and policies
-were drawn by the seeded generator `benchmarks/predict_runs.py` (seed {SEED}), committed before the profile was made; the
-profile runs models, lengths and loads of its own. All figures are here, also the bad ones.
+were drawn by the seeded generator `benchmarks/predict_runs.py` (seed {SEED}), committed before the profile was made;
+the profile runs models, lengths and loads of its own. All figures are here, also the bad ones.
 
 Machine: {where}, {machine["dtype"]}.
 
@@ -130,7 +130,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-_TAIL = """- 14:56: nothing else ran. 15:03: right before the real runs; another process was busy for the first half minute.
+_TAIL = """- 14:56: nothing else ran when it began.
+- 15:03: right before the real runs; another process was busy for the first half minute.
 - 15:23 and 15:28: another process was busy on the second core all the time. 15:39: the machine was overloaded, and the
   overheads of the engine, which are wall-clock times, came out several times too long.
 
@@ -145,7 +146,8 @@ _TAIL = """- 14:56: nothing else ran. 15:03: right before the real runs; another
 - A first comparison with these real runs (same profile) had a median error of 7.5 %, and 8 figures beyond 15 %. Then
   the fit was changed: products from the cache and from memory have a coefficient each, those of measured kernels are
   drawn to 1, and a second model with experts is measured (only the last profile has it). Variants were chosen by the
-  held-out error on the profile's own models; the measurements of all profiles were fitted again with the final code. So
+  held-out error on the profile's own models, but with the errors of these runs in view, so the runs are no longer unseen
+  by the code (they are by the profile); the measurements of all profiles were fitted again with the final code. So
   these 14 runs are not untouched any more.
 - Where it is weakest: prefills of mixtures of experts (too fast by a fifth), steps of two and more decodes of
   llama-100m (too fast by a tenth), tails under bursts.

@@ -31,7 +31,7 @@ def made_up(**changes: Any) -> dict[str, Any]:
     return {
         "kind": "doubletime profile",
         "schema": 1,
-        "machine": {"name": "test CPU", "dtype": "float32", "threads": 1, "memory": 8 << 30},
+        "machine": {"name": "test CPU", "dtype": "float32", "threads": 1, "memory": 8 << 30, "bandwidth": 1e10},
         "tables": {
             "linear": [[m, n, k, linear(m, n, k)] for m, n, k in product((1, 8, 64, 512), sizes, sizes)],
             "cold": [
