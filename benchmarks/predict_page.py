@@ -146,9 +146,8 @@ _TAIL = """- 14:56: nothing else ran when it began.
 - A first comparison with these real runs (same profile) had a median error of 7.5 %, and 8 figures beyond 15 %. Then
   the fit was changed: products from the cache and from memory have a coefficient each, those of measured kernels are
   drawn to 1, and a second model with experts is measured (only the last profile has it). Variants were chosen by the
-  held-out error on the profile's own models, but with the errors of these runs in view, so the runs are no longer unseen
-  by the code (they are by the profile); the measurements of all profiles were fitted again with the final code. So
-  these 14 runs are not untouched any more.
+  held-out error on the profile's own models, but with the errors of these runs in view; the measurements of all
+  profiles were fitted again with the final code. So these 14 runs are not untouched any more.
 - Where it is weakest: prefills of mixtures of experts (too fast by a fifth), steps of two and more decodes of
   llama-100m (too fast by a tenth), tails under bursts.
 
