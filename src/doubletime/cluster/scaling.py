@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ class Load:
     oldest: float
 
 
-class Scaler:
+class Scaler(ABC):
     """Base of scaling policies. The fleet grows when `wanted` has been above its size for `up` seconds, and shrinks
     when it has been below for `down`; it stays between `least` and `most` replicas. A new one loads for `load` seconds,
     0: as long as its weights take over the host's link. A replica that leaves ends first what it has.
@@ -39,9 +40,9 @@ class Scaler:
         self.least, self.most = least, most
         self.up, self.down, self.load = up, down, load
 
+    @abstractmethod
     def wanted(self, load: Load) -> int:
         """Replicas, before the bounds."""
-        raise NotImplementedError
 
 
 class Outstanding(Scaler):

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from doubletime.commands.rehearsal_options import positive, slo
 from doubletime.commands.serve import engine_arguments, engine_config
-from doubletime.core.vocabulary import SECOND, SLO
+from doubletime.core.vocabulary import SLO
 
 if TYPE_CHECKING:
     from doubletime.lab.bench.drive import Measured
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target", nargs="?", metavar="URL|MODEL", help="http://HOST:PORT of a server, or a model (default: ships along)"
     )
     _load_arguments(parser.add_argument_group("load"))
-    parser.add_argument("--slo", type=_slo, default=SLO(), metavar="ttft=S,tpot=S", help="asked of every request")
-    parser.add_argument("--timeout", type=_positive, default=600.0, metavar="S", help="(default: %(default)g s)")
+    parser.add_argument("--slo", type=slo, default=SLO(), metavar="ttft=S,tpot=S", help="asked of every request")
+    parser.add_argument("--timeout", type=positive, default=600.0, metavar="S", help="(default: %(default)g s)")
     parser.add_argument("--json", metavar="FILE", help="write the result there; - prints it instead of the table")
     _url_arguments(parser.add_argument_group("for a URL"))
     engine_arguments(parser.add_argument_group("engine, for a model"))
@@ -164,21 +165,3 @@ def _refuse_url_options(args: argparse.Namespace) -> None:
     for name in ("served_model_name", "api_key", "vocab"):
         if getattr(args, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for the URL of a server")
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
-    return number
-
-
-def _slo(text: str) -> SLO:
-    """ttft=1,tpot=0.05 in seconds, either or both."""
-    targets: dict[str, int] = {}
-    for item in text.split(","):
-        name, _, value = item.partition("=")
-        if name not in ("ttft", "tpot") or name in targets:
-            raise argparse.ArgumentTypeError(f"must be ttft=SECONDS,tpot=SECONDS or one of them, not {text!r}")
-        targets[name] = round(_positive(value) * SECOND)
-    return SLO(**targets)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from doubletime.lab.calibrate.fit import Prior, least_squares, solve
+from doubletime.lab.calibrate.fit import Prior, least_squares
+from doubletime.lab.least_squares import solve
 
 
 def test_solve() -> None:

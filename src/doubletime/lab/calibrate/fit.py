@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from doubletime.lab.least_squares import solve
+
 Vector = list[float]
 Residuals = Callable[[Sequence[float]], Vector]
 
@@ -79,22 +81,6 @@ def _weight(residual: float, tail: float) -> float:
 def _loss(residual: float, tail: float) -> float:
     size = abs(residual)
     return size**2 if size <= tail else tail * (2 * size - tail)
-
-
-def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> Vector:
-    """x in matrix · x = right, by Gaussian elimination with pivots."""
-    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    size = len(rows)
-    for column in range(size):
-        pivot = max(range(column, size), key=lambda row: abs(rows[row][column]))
-        rows[column], rows[pivot] = rows[pivot], rows[column]
-        for row in range(column + 1, size):
-            factor = rows[row][column] / rows[column][column]
-            rows[row] = [x - factor * y for x, y in zip(rows[row], rows[column], strict=True)]
-    found = [0.0] * size
-    for row in reversed(range(size)):
-        found[row] = (rows[row][-1] - _dot(rows[row][row + 1 : -1], found[row + 1 :])) / rows[row][row]
-    return found
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:
