@@ -6,6 +6,7 @@ TORCH = $(shell grep '^torch==' constraints.txt)
 BIN = .venv/bin
 LIGHT = .venv-light/bin
 PIP = -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+NATIVE = $(shell find src/doubletime/kernels/cpu/native -type f) CMakeLists.txt
 MODEL ?=
 ARGS ?=
 
@@ -48,7 +49,7 @@ clean:
 	$(BIN)/python $(PIP) '$(TORCH)'
 	@touch $@
 
-.venv/.serve: .venv/.torch pyproject.toml
+.venv/.serve: .venv/.torch pyproject.toml $(NATIVE)
 	$(BIN)/python $(PIP) --editable '.[serve]'
 	@touch $@
 
@@ -59,5 +60,5 @@ clean:
 .venv-light/.test: constraints.txt pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'doubletime needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
 	$(PYTHON) -m venv .venv-light
-	$(LIGHT)/python $(PIP) --editable '.[test]'
+	$(LIGHT)/python $(PIP) --config-settings=wheel.cmake=false --editable '.[test]'
 	@touch $@

@@ -18,7 +18,7 @@ from doubletime.core.events import Arrive
 from doubletime.core.log import LoggedEvent, LoggedPlan, read_log
 from doubletime.lab.replay import replay
 from doubletime.llm import RequestOutput
-from doubletime.models import Context, State
+from doubletime.models import State
 from tests.served import EOS, VOCAB, checkpoint, with_eos
 
 torch.set_num_threads(1)
@@ -225,17 +225,17 @@ def test_a_failing_forward_pass_ends_the_requests_of_its_step_and_no_other() -> 
     with make(max_seats=1, max_rows=64) as llm:
         sound = tokens_of(llm.generate(prompts, GREEDY))
         model = llm._running.host._torch.runner.model
-        operator = model.operators[3]
+        run = model.run
 
-        def bomb(state: State, context: Context) -> State:
+        def bomb(state: State, *rest: Any) -> tuple[State, int]:
             if state.rows == 17:
                 raise RuntimeError("out of luck")
-            return operator(state, context)
+            return run(state, *rest)
 
-        model.operators[3] = bomb
+        model.run = bomb
         llm._running.engine.scheduler.memory.drop_cache()
         outputs = [output.outputs[0] for output in llm.generate(prompts, GREEDY)]
-        model.operators[3] = operator
+        model.run = run
         llm._running.engine.scheduler.memory.drop_cache()
         assert tokens_of(llm.generate(prompts, GREEDY)) == sound
     assert [choice.finish_reason for choice in outputs] == ["length", "error", "length"]

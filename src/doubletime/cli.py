@@ -36,6 +36,7 @@ COMMANDS = {
     ),
     "hardware": Command("doubletime.commands.hardware", "list known hardware and how well its fit predicts it"),
     "models": Command("doubletime.commands.models", "list known model shapes with their sizes"),
+    "quantize": Command("doubletime.commands.quantize", "write a checkpoint with 8 or 4 bit weights"),
     "quality": Command("doubletime.commands.quality", "the yardstick: what a model knows, recalls and predicts"),
     "replay": Command("doubletime.commands.replay", "run a recording again and check that every plan is the same"),
     "policies": Command("doubletime.commands.policies", "list the scheduling policies, or check one of your own"),

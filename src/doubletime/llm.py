@@ -12,7 +12,7 @@ from doubletime.decoding.tokenizer import Tokenizer
 from doubletime.engine.build import build
 from doubletime.engine.config import EngineConfig
 from doubletime.engine.messages import Abort, Close, Submit, Update
-from doubletime.models import Model
+from doubletime.models import AnyModel
 from doubletime.progress import Progress
 from doubletime.units import parse_bytes
 
@@ -67,6 +67,10 @@ class LLM:
         tokenizer: str | None = None,
         dtype: str = "auto",
         device: str = "auto",
+        quantize: str | None = None,
+        kv_dtype: str = "auto",
+        kernels: str = "auto",
+        threads: int | None = None,
         policy: str = "fcfs",
         kv_memory: int | str | None = None,
         max_model_len: int | None = None,
@@ -78,14 +82,15 @@ class LLM:
     ) -> None:
         memory = parse_bytes(kv_memory) if isinstance(kv_memory, str) else kv_memory
         config = EngineConfig(
-            model, tokenizer, dtype, device, policy, memory, max_model_len, max_seats, max_rows, in_flight, seed, record
-        )
+            model, tokenizer, dtype, device, quantize, kv_dtype, kernels, threads, policy, memory, max_model_len,
+            max_seats, max_rows, in_flight, seed, record,
+        )  # fmt: skip
         self._news: list[Update] = []
         self._running = build(config, self._news.extend)
         self._handles = 0
 
     @property
-    def model(self) -> Model:
+    def model(self) -> AnyModel:
         """The loaded model."""
         return self._running.model
 

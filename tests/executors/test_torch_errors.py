@@ -11,8 +11,8 @@ from doubletime.decoding.sampling import Sampling
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.shapes import kv_groups
 from tests.checkpoints import first_difference, random_prompts
-from tests.executors.test_torch_stops import watched
-from tests.executors.torch_driver import Driver, model_of, token_of
+from tests.executors.torch_driver import KERNELS, Driver, model_of, token_of
+from tests.watched import watched
 
 FIRST, SECOND = random_prompts(2, [20, 11], seed=9)
 
@@ -28,9 +28,10 @@ class Bomb:
             raise RuntimeError("out of luck")
 
 
-def test_an_exception_fails_its_step_and_the_others_go_on() -> None:
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_an_exception_fails_its_step_and_the_others_go_on(kernels: str) -> None:
     bomb = Bomb()
-    with Driver("llama", model=watched(model_of("llama"), bomb)) as driver:
+    with Driver("llama", model=watched(model_of("llama", kernels), bomb)) as driver:
         driver.admit(0, FIRST)
         driver.admit(1, SECOND)
         tokens = [driver.step(driver.slab(1, 0, 11, samples=1)).sampled[0].token]

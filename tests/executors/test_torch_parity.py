@@ -12,7 +12,7 @@ import torch
 
 from doubletime.decoding.sampling import Sampling
 from tests.checkpoints import FAMILIES, VARIANTS, first_difference, greedy, oracle_logits, random_prompts
-from tests.executors.torch_driver import Driver, token_of
+from tests.executors.torch_driver import KERNELS, Driver, model_of, token_of
 
 PROMPT = random_prompts(1, [45], seed=1)[0]
 
@@ -26,9 +26,10 @@ def chunks(driver: Driver, seq: int, prompt: list[int], size: int) -> int:
     return output.sampled[0].token
 
 
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("name", VARIANTS)
-def test_whole_prefill_then_decodes(name: str) -> None:
-    with Driver(name) as driver:
+def test_whole_prefill_then_decodes(kernels: str, name: str) -> None:
+    with Driver(name, model=model_of(name, kernels)) as driver:
         driver.admit(0, PROMPT)
         tokens = [chunks(driver, 0, PROMPT, len(PROMPT)), *driver.decode(0, len(PROMPT), 47)]
     assert len(set(tokens)) >= 10
@@ -36,18 +37,20 @@ def test_whole_prefill_then_decodes(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 16])
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_chunked_prefill(name: str, size: int) -> None:
-    with Driver(name) as driver:
+def test_chunked_prefill(kernels: str, name: str, size: int) -> None:
+    with Driver(name, model=model_of(name, kernels)) as driver:
         driver.admit(0, PROMPT)
         tokens = [chunks(driver, 0, PROMPT, size), *driver.decode(0, len(PROMPT), 15)]
     first_difference(name, PROMPT, tokens)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_layered_prefill(name: str, layers: int) -> None:
-    with Driver(name) as driver:
+def test_layered_prefill(kernels: str, name: str, layers: int) -> None:
+    with Driver(name, model=model_of(name, kernels)) as driver:
         driver.admit(0, PROMPT)
         cuts = [*range(0, driver.total, layers * driver.limits.depth.points), driver.total]
         for top, bottom in pairwise(cuts):
@@ -56,11 +59,12 @@ def test_layered_prefill(name: str, layers: int) -> None:
     first_difference(name, PROMPT, tokens)
 
 
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_mixed_batch_of_decodes_and_prefills_at_different_depths(name: str) -> None:
+def test_a_mixed_batch_of_decodes_and_prefills_at_different_depths(kernels: str, name: str) -> None:
     """Four sequences start one step after the other, cut by layers and by tokens, beside each other's decodes."""
     prompts = random_prompts(4, [5, 33, 18, 50], seed=2)
-    with Driver(name, blocks=96) as driver:
+    with Driver(name, blocks=96, model=model_of(name, kernels)) as driver:
         for seq, prompt in enumerate(prompts):
             driver.admit(seq, prompt)
         texts = _staircase(driver, prompts, count=16)
@@ -88,9 +92,10 @@ def _staircase(driver: Driver, prompts: list[list[int]], count: int) -> list[lis
     raise AssertionError("no end")
 
 
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("name", VARIANTS)
-def test_log_probabilities(name: str) -> None:
-    with Driver(name) as driver:
+def test_log_probabilities(kernels: str, name: str) -> None:
+    with Driver(name, model=model_of(name, kernels)) as driver:
         driver.admit(0, PROMPT, Sampling(temperature=0, logprobs=5))
         sampled = driver.step(driver.slab(0, 0, len(PROMPT), samples=1)).sampled[0]
         follower = driver.step(driver.slab(0, len(PROMPT), 1, samples=1)).sampled[0]
@@ -101,9 +106,10 @@ def test_log_probabilities(name: str) -> None:
         assert [value for _, value in draw.top] == pytest.approx(expected.topk(5).values.tolist(), abs=1e-4)
 
 
-def test_many_decodes_of_mixed_length_share_a_batch() -> None:
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_many_decodes_of_mixed_length_share_a_batch(kernels: str) -> None:
     prompts = random_prompts(12, [1, 3, 70, 20, 130, 64, 65], seed=3)
-    with Driver("gemma3", blocks=400) as driver:
+    with Driver("gemma3", blocks=400, model=model_of("gemma3", kernels)) as driver:
         for seq, prompt in enumerate(prompts):
             driver.admit(seq, prompt)
         output = driver.step(*(driver.slab(seq, 0, len(prompt), samples=1) for seq, prompt in enumerate(prompts)))
@@ -116,10 +122,11 @@ def test_many_decodes_of_mixed_length_share_a_batch() -> None:
         first_difference("gemma3", prompt, text)
 
 
-def test_a_prefill_longer_than_a_query_part() -> None:
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_a_prefill_longer_than_a_query_part(kernels: str) -> None:
     prompt = random_prompts(1, [700], seed=4)[0]
     for name in ("llama", "gemma3"):
-        with Driver(name, blocks=256) as driver:
+        with Driver(name, blocks=256, model=model_of(name, kernels)) as driver:
             driver.admit(0, prompt)
             driver.step(driver.slab(0, 0, 100))
             tokens = [driver.step(driver.slab(0, 100, 600, samples=1)).sampled[0].token, *driver.decode(0, 700, 3)]

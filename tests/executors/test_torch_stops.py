@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-
 import pytest
 
 pytest.importorskip("transformers")
 
 from doubletime.core.vocabulary import Slab
-from doubletime.models import Context, Model, Operator, State
 from tests.checkpoints import FAMILIES, first_difference, random_prompts
-from tests.executors.torch_driver import Driver, model_of, token_of
+from tests.executors.torch_driver import KERNELS, Driver, model_of, token_of
+from tests.watched import watched
 
 LONG, SHORT = random_prompts(2, [30, 9], seed=5)
-
-
-def watched(model: Model, tell: Callable[[int], None]) -> Model:
-    """The model, calling `tell(depth)` when the operator that leads to `depth` has run."""
-    twin = copy.copy(model)
-    twin.operators = [_wrap(operator, depth, tell) for depth, operator in enumerate(model.operators, start=1)]
-    return twin
-
-
-def _wrap(operator: Operator, depth: int, tell: Callable[[int], None]) -> Operator:
-    def run(state: State, context: Context) -> State:
-        out = operator(state, context)
-        tell(depth)
-        return out
-
-    return run
 
 
 class Stopper:
     """Stops step `step` when it has reached `depth`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kernels: str = "torch") -> None:
         self.step, self.depth = -1, -1
-        self.driver = Driver(name, model=watched(model_of(name), self._tell))
+        self.driver = Driver(name, model=watched(model_of(name, kernels), self._tell))
 
     def at(self, depth: int) -> None:
         """The next step will be stopped at `depth`."""
@@ -50,10 +31,11 @@ class Stopper:
             self.depth = -1
 
 
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_stopped_at_every_operator_and_resumed(name: str) -> None:
+def test_stopped_at_every_operator_and_resumed(name: str, kernels: str) -> None:
     """A prefill is stopped at every point in turn, always beside a decode, which stays open too."""
-    stopper = Stopper(name)
+    stopper = Stopper(name, kernels)
     with stopper.driver as driver:
         driver.admit(0, LONG)
         driver.admit(1, SHORT)

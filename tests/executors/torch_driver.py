@@ -15,17 +15,21 @@ from doubletime.core.vocabulary import Limits, Slab
 from doubletime.decoding.sampling import Sampling
 from doubletime.executors.output import StepOutput
 from doubletime.executors.torch_executor import TorchExecutor
-from doubletime.models import Model, load_checkpoint
+from doubletime.models import AnyModel, NativeModel, load_checkpoint
+from doubletime.models.load import open_source
 from doubletime.shapes import depth_map, kv_groups
 from tests.checkpoints import checkpoint
 
 torch.set_num_threads(1)
 GREEDY = Sampling(temperature=0)
-BLOCK = 4
+BLOCK, NATIVE_BLOCK = 4, 16
+KERNELS = ("torch", "native")
 
 
 @cache
-def model_of(name: str) -> Model:
+def model_of(name: str, kernels: str = "torch") -> AnyModel:
+    if kernels == "native":
+        return NativeModel(open_source(str(checkpoint(name)), "float32"))
     return load_checkpoint(checkpoint(name))
 
 
@@ -40,9 +44,10 @@ class Tables:
 class Driver:
     """One executor. Every freed block is poisoned, so that a stale read fails the step."""
 
-    def __init__(self, name: str, blocks: int = 64, model: Model | None = None) -> None:
+    def __init__(self, name: str, blocks: int = 64, model: AnyModel | None = None) -> None:
         self.model = model or model_of(name)
-        self.groups = kv_groups(self.model.shape, BLOCK)
+        self.block = NATIVE_BLOCK if isinstance(self.model, NativeModel) else BLOCK
+        self.groups = kv_groups(self.model.shape, self.block)
         depth = depth_map(self.model.shape)
         self.total = depth.total
         self.limits = Limits(self.groups, (blocks,) * len(self.groups), depth, max_seats=32, max_rows=512)
@@ -69,7 +74,7 @@ class Driver:
         """Blocks for positions up to `end`."""
         for g in range(len(self.groups)):
             own = self.tables.lists.setdefault((seq, g), [])
-            at, need = len(own), -(-end // BLOCK) - len(own)
+            at, need = len(own), -(-end // self.block) - len(own)
             if need > 0:
                 own += [self.tables.free[g].pop() for _ in range(need)]
                 self.pending["tables"].append(TableChange(seq, g, at, tuple(own[at:])))
@@ -77,7 +82,7 @@ class Driver:
     def slide(self, seq: int, done: int) -> None:
         """Frees the blocks that no token from `done` on reads."""
         for g, group in enumerate(self.groups):
-            first = max(0, done - group.window + 1) // BLOCK if group.window else 0
+            first = max(0, done - group.window + 1) // self.block if group.window else 0
             own = self.tables.lists[seq, g]
             gone = [block for block in own[:first] if block >= 0]
             if gone:

@@ -102,14 +102,14 @@ def test_end_tokens_come_from_both_configs(folder: Path) -> None:
     assert load_checkpoint(folder).shape.eos == (5,)
 
 
-def test_weights_stay_in_the_file(folder: Path) -> None:
-    """A change in the file is seen by the model: its memory is the file's pages."""
+def test_weights_are_in_memory_of_their_own(folder: Path) -> None:
+    """A change in the file is not seen by the model: no page of the file stays mapped behind it."""
     model = load_checkpoint(folder, "float32")
     with (folder / SINGLE).open("r+b") as file:
         header = int.from_bytes(file.read(8), "little")
         file.seek(8 + header)
         file.write(bytes(folder.joinpath(SINGLE).stat().st_size - 8 - header))
-    assert float(model.embedding.abs().sum()) == 0.0
+    assert float(model.embedding.abs().sum()) > 0.0
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

@@ -38,10 +38,12 @@ class Condition:
     hold: bool = False
     hits: bool = True
     forks: bool = False
+    kernels: str = "torch"
 
     def __str__(self) -> str:
         flags = [name for name in ("hold", "hits", "forks") if getattr(self, name)]
-        return " ".join([self.family, self.policy, f"in_flight={self.in_flight}", self.memory, self.arrivals, *flags])
+        settings = [self.family, self.kernels, self.policy, f"in_flight={self.in_flight}", self.memory, self.arrivals]
+        return " ".join([*settings, *flags])
 
 
 FACTORS: dict[str, Sequence[Any]] = {
@@ -53,6 +55,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "hold": (False, True),
     "hits": (True, False),
     "forks": (False, True),
+    "kernels": ("torch", "native"),
 }
 
 

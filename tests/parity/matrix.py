@@ -41,8 +41,9 @@ class Matrix:
         for condition, verdict in self.rows.items():
             told = f"{verdict.ties} near ties" if verdict.ties else "ok"
             yield (
-                f"{condition.family:10} {condition.policy:38} in_flight={condition.in_flight} {condition.memory:6} "
-                f"{condition.arrivals:9} {'hold' if condition.hold else '-':5}{'hits' if condition.hits else '-':5}"
+                f"{condition.family:10} {condition.kernels:7}{condition.policy:38} "
+                f"in_flight={condition.in_flight} {condition.memory:6} {condition.arrivals:9} "
+                f"{'hold' if condition.hold else '-':5}{'hits' if condition.hits else '-':5}"
                 f"{'n=3' if condition.forks else 'n=1':4} {told}"
             )
         total = self.total

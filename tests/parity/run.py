@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,17 +20,19 @@ from doubletime.engine.host import Host
 from doubletime.engine.messages import Abort, Close, Submit, Update
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.lab.world import Tape
-from doubletime.models import Context, Model, Operator, State, load_checkpoint
+from doubletime.models import AnyModel, NativeModel, load_checkpoint
+from doubletime.models.load import open_source
 from doubletime.policies import load
 from doubletime.shapes import depth_map, kv_groups
 from doubletime.shapes.memory import blocks_of_one
 from tests.checkpoints import checkpoint
 from tests.parity.conditions import Condition
 from tests.parity.holding import holding
+from tests.watched import watched
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
-BLOCK = 8
+BLOCK, NATIVE_BLOCK = 8, 16
 SEATS = 8
 LONGEST = 128
 GAP = 33  # operators between two arrivals: a step has 15 or 20, so that they land all over it
@@ -128,7 +129,7 @@ class Run:
         self.cancels = cancels or {}
         self.texts = {(at, i): Text() for at, (_, params) in enumerate(requests) for i in range(params.n)}
         self.tape = Tape()
-        model = model_of(condition.family, device)
+        model = model_of(condition.family, device, condition.kernels)
         self.limits = limits_of(model, condition)
         self.host = ParityHost(self._emit, vocabulary=None, eos=frozenset(), seed=0)
         self.host.hits = condition.hits
@@ -239,28 +240,14 @@ def policy_of(condition: Condition) -> str:
 
 
 @cache
-def model_of(family: str, device: str = "cpu") -> Model:
+def model_of(family: str, device: str = "cpu", kernels: str = "torch") -> AnyModel:
+    if kernels == "native":
+        return NativeModel(open_source(str(checkpoint(family)), "float32"))
     return load_checkpoint(checkpoint(family), device=device)
 
 
-def limits_of(model: Model, condition: Condition) -> Limits:
-    groups = kv_groups(model.shape, BLOCK)
+def limits_of(model: AnyModel, condition: Condition) -> Limits:
+    groups = kv_groups(model.shape, NATIVE_BLOCK if isinstance(model, NativeModel) else BLOCK)
     one = [blocks_of_one(group, LONGEST) for group in groups]
     blocks = tuple(need + 8 if condition.memory == "tight" else 2 * SEATS * need for need in one)
     return Limits(groups, blocks, depth_map(model.shape), SEATS, 256, 512, LONGEST)
-
-
-def watched(model: Model, tell: Callable[[int], None]) -> Model:
-    """The model, calling `tell(depth)` when the operator that leads to `depth` has run."""
-    twin = copy.copy(model)
-    twin.operators = [_wrap(operator, depth, tell) for depth, operator in enumerate(model.operators, start=1)]
-    return twin
-
-
-def _wrap(operator: Operator, depth: int, tell: Callable[[int], None]) -> Operator:
-    def run(state: State, context: Context) -> State:
-        out = operator(state, context)
-        tell(depth)
-        return out
-
-    return run

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     names = EngineConfig.__slots__
     config = EngineConfig(**{name: getattr(args, name) for name in names})
     with LLM(**{name: getattr(args, name) for name in names}) as llm:
-        lossy = str(llm.model.dtype) != "torch.float32"
+        lossy = str(llm.model.dtype) != "torch.float32" or args.quantize or args.kv_dtype not in ("auto", "float32")
         subject = EngineSubject(llm, str(checkpoint_folder(config)) if lossy else None)
         scores = measure(subject, QUICK if args.quick else FULL, _progress)
     print(json.dumps(scores) if args.json else _table(scores))

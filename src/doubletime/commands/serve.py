@@ -7,6 +7,8 @@ import argparse
 from doubletime.engine.config import EngineConfig
 from doubletime.units import parse_bytes
 
+KV_DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options whose default is None are settled by the engine, which prints what it chose."""
@@ -25,6 +27,14 @@ def engine_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--tokenizer", metavar="FOLDER", help="a folder with tokenizer.json (default: the model's own)")
     group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    group.add_argument(
+        "--quantize", choices=("int8", "int4"), help="round the weights at load: see docs/quantization.md"
+    )
+    group.add_argument(
+        "--kv-dtype", choices=KV_DTYPES, default="auto", help="of keys and values (default: the weights')"
+    )
+    group.add_argument("--kernels", choices=("auto", "native", "torch"), default="auto", help="(default: %(default)s)")
+    group.add_argument("--threads", type=_count, metavar="N", help="of the kernels on a CPU (default: one a core)")
     group.add_argument(
         "--policy", default="fcfs", metavar="A+B", help="see `doubletime policies` (default: %(default)s)"
     )
@@ -47,20 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def engine_config(args: argparse.Namespace) -> EngineConfig:
     """The settings that the engine arguments name."""
-    return EngineConfig(
-        model=args.model,
-        tokenizer=args.tokenizer,
-        dtype=args.dtype,
-        device=args.device,
-        policy=args.policy,
-        kv_memory=args.kv_memory,
-        max_model_len=args.max_model_len,
-        max_seats=args.max_seats,
-        max_rows=args.max_rows,
-        in_flight=args.in_flight,
-        seed=args.seed,
-        record=args.record,
-    )
+    return EngineConfig(**{name: getattr(args, name) for name in EngineConfig.__slots__})
 
 
 def _count(text: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -13,7 +12,7 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from doubletime.decoding.tokenizer import Tokenizer, read_json
+from doubletime.decoding.tokenizer import Tokenizer
 
 
 class ChatTemplateError(ValueError):
@@ -32,8 +31,14 @@ class ChatTemplate:
 
     @classmethod
     def load(cls, tokenizer: Tokenizer) -> ChatTemplate:
-        """The template in chat_template.jinja or tokenizer_config.json, next to the tokenizer."""
-        return cls(_source(tokenizer.folder), tokenizer.special_tokens)
+        """The template that the checkpoint has beside its tokenizer."""
+        source = tokenizer.chat_template
+        if source is None:
+            raise ChatTemplateError(
+                f"{tokenizer.folder} has no chat template (chat_template.jinja, or chat_template in "
+                "tokenizer_config.json): send it plain prompts instead"
+            )
+        return cls(source, tokenizer.special_tokens)
 
     def render(
         self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool = True, **variables: Any
@@ -44,21 +49,6 @@ class ChatTemplate:
             return self._template.render(messages=list(messages), add_generation_prompt=add_generation_prompt, **values)
         except (TemplateError, TypeError, KeyError, ArithmeticError) as error:
             raise ChatTemplateError(f"the chat template refuses these messages: {error}") from error
-
-
-def _source(folder: Path) -> str:
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    source = read_json(folder / "tokenizer_config.json").get("chat_template")
-    if isinstance(source, list):
-        source = {item["name"]: item["template"] for item in source}.get("default")
-    if not isinstance(source, str):
-        raise ChatTemplateError(
-            f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): "
-            "send it plain prompts instead"
-        )
-    return source
 
 
 class _Generation(Extension):

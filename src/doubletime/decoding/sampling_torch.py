@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from doubletime.decoding import sampling_native
 from doubletime.decoding.sampling import Sampling
 from doubletime.decoding.sampling_draw import draw
 
@@ -20,13 +21,18 @@ class Draw(NamedTuple):
     top: tuple[tuple[int, float], ...] = ()
 
 
-def sample(logits: Tensor, samplings: Sequence[Sampling], positions: Sequence[int]) -> list[Draw]:
-    """One token a row: logits [N, vocab] float32; `positions[i]` is the index of row i's token in its sequence."""
-    tokens = _tokens(logits, samplings, positions)
+def sample(
+    logits: Tensor, samplings: Sequence[Sampling], positions: Sequence[int], *, native: bool = False
+) -> list[Draw]:
+    """One token a row: logits [N, vocab] float32; `positions[i]` is the index of row i's token in its sequence.
+
+    `native`: by the native kernels, on a CPU; the tokens are the same.
+    """
+    tokens = sampling_native.draw(logits, samplings, positions) if native else _tokens(logits, samplings, positions)
     draws = [Draw(token) for token in tokens]
     asked = [row for row, sampling in enumerate(samplings) if sampling.logprobs is not None]
     if asked:
-        _add_logprobs(draws, logits, samplings, asked)
+        _add_logprobs(draws, logits, samplings, asked, native)
     return draws
 
 
@@ -42,10 +48,12 @@ def _tokens(logits: Tensor, samplings: Sequence[Sampling], positions: Sequence[i
     return tokens
 
 
-def _add_logprobs(draws: list[Draw], logits: Tensor, samplings: Sequence[Sampling], asked: list[int]) -> None:
+def _add_logprobs(
+    draws: list[Draw], logits: Tensor, samplings: Sequence[Sampling], asked: list[int], native: bool
+) -> None:
     """Fills in log-probabilities of the raw distribution for the rows in `asked`."""
     rows = logits[asked]
-    totals = rows.logsumexp(-1, keepdim=True)
+    totals = sampling_native.log_sum_exp(rows)[:, None].float() if native else rows.logsumexp(-1, keepdim=True)
     chosen = torch.tensor([[draws[row].token] for row in asked], device=logits.device)
     own = (rows.gather(-1, chosen) - totals)[:, 0].tolist()
     most = min(max(samplings[row].logprobs or 0 for row in asked), logits.shape[-1])

@@ -58,6 +58,17 @@ class Tokenizer:
         token = self.backend.token_to_id(self.special_tokens.get("eos_token", ""))
         return declared or (frozenset() if token is None else frozenset({token}))
 
+    @cached_property
+    def chat_template(self) -> str | None:
+        """The source of the template in chat_template.jinja or tokenizer_config.json; None if there is none."""
+        file = self.folder / "chat_template.jinja"
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+        source = read_json(self.folder / "tokenizer_config.json").get("chat_template")
+        if isinstance(source, list):
+            source = {item["name"]: item["template"] for item in source}.get("default")
+        return source if isinstance(source, str) else None
+
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         """Token ids, with the special tokens (bos) that tokenizer.json puts around a text unless told otherwise.
 

@@ -18,10 +18,12 @@ from doubletime.decoding.tokenizer import Tokenizer
 from doubletime.engine.config import DEFAULT_IN_FLIGHT, DEFAULT_ROWS, DEFAULT_SEATS, EngineConfig
 from doubletime.engine.host import Host
 from doubletime.engine.messages import Update
-from doubletime.engine.sources import checkpoint_folder, tokenizer_of
+from doubletime.engine.model import engine_model
+from doubletime.engine.sources import tokenizer_of
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.executors.torch_limits import limits_for
-from doubletime.models import Model, load_model
+from doubletime.kernels.cpu.library import level
+from doubletime.models import AnyModel, NativeModel
 from doubletime.policies import load
 
 
@@ -31,7 +33,7 @@ class Running:
 
     engine: Engine
     host: Host
-    model: Model
+    model: AnyModel
     tokenizer: Tokenizer | None
     limits: Limits
     about: dict[str, Any]
@@ -41,7 +43,7 @@ class Running:
 def build(config: EngineConfig, emit: Callable[[list[Update]], None]) -> Running:
     """Loads the model and assembles its engine. Raises ValueError or OSError that says what is wrong."""
     policies = load(config.policy)
-    model = _model(config)
+    model = engine_model(config)
     tokenizer = tokenizer_of(config)
     limits = _limits(model, config)
     eos = tokenizer.eos_ids if tokenizer else frozenset(model.shape.eos)
@@ -60,21 +62,7 @@ def build(config: EngineConfig, emit: Callable[[list[Update]], None]) -> Running
         return Running(engine, host, model, tokenizer, limits, about, stack.pop_all().close)
 
 
-def _model(config: EngineConfig) -> Model:
-    device = config.device if config.device != "auto" else best_device()
-    dtype = None if config.dtype == "auto" else config.dtype
-    name = config.model or str(checkpoint_folder(config))
-    return load_model(name, dtype, device, config.seed)
-
-
-def best_device() -> str:
-    """cuda where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _limits(model: Model, config: EngineConfig) -> Limits:
+def _limits(model: AnyModel, config: EngineConfig) -> Limits:
     rows = config.max_rows or DEFAULT_ROWS
     return limits_for(
         model,
@@ -85,7 +73,7 @@ def _limits(model: Model, config: EngineConfig) -> Limits:
     )
 
 
-def _about(config: EngineConfig, model: Model) -> dict[str, Any]:
+def _about(config: EngineConfig, model: AnyModel) -> dict[str, Any]:
     return {
         "model": config.model or "the model that ships with doubletime",
         "family": model.shape.family,
@@ -94,6 +82,9 @@ def _about(config: EngineConfig, model: Model) -> dict[str, Any]:
         "vocab": model.shape.vocab,
         "dtype": str(model.dtype).removeprefix("torch."),
         "device": str(model.device),
+        "quantize": config.quantize,
+        "kv_dtype": str(model.kv_dtype).removeprefix("torch."),
+        "kernels": f"native {level()}" if isinstance(model, NativeModel) else "torch",
     }
 
 

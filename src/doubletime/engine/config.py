@@ -10,13 +10,18 @@ class EngineConfig:
     """What a user may choose. None means: the engine decides, and says what it chose.
 
     `model`: a folder, a hub name in the local cache, or random:NAME; None is the model that ships with the package.
-    `tokenizer`: a folder with a tokenizer.json, None for the model's own. `kv_memory`: bytes.
+    `tokenizer`: a folder with a tokenizer.json, None for the model's own. `quantize`: None, int8 or int4.
+    `kv_dtype`: auto, float32, bfloat16, float16 or int8. `kernels`: auto, native or torch. `kv_memory`: bytes.
     """
 
     model: str | None = None
     tokenizer: str | None = None
     dtype: str = "auto"
     device: str = "auto"
+    quantize: str | None = None
+    kv_dtype: str = "auto"
+    kernels: str = "auto"
+    threads: int | None = None
     policy: str = "fcfs"
     kv_memory: int | None = None
     max_model_len: int | None = None

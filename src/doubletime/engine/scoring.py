@@ -9,8 +9,9 @@ from torch import Tensor
 
 from doubletime.core.vocabulary import Limits, Slab
 from doubletime.decoding.sampling import Sampling
+from doubletime.executors.stops import Stops
 from doubletime.executors.torch_runner import TorchRunner
-from doubletime.models import Model
+from doubletime.models import AnyModel
 from doubletime.shapes import depth_map, kv_groups
 
 _BLOCK = 16
@@ -19,8 +20,8 @@ _BLOCK = 16
 class Scorer:
     """Holds KV memory for one sequence of up to `longest` tokens."""
 
-    def __init__(self, model: Model, longest: int) -> None:
-        groups = kv_groups(model.shape, _BLOCK, model.dtype.itemsize)
+    def __init__(self, model: AnyModel, longest: int) -> None:
+        groups = kv_groups(model.shape, _BLOCK, model.kv_bytes)
         blocks = -(-longest // _BLOCK)
         limits = Limits(groups, (blocks,) * len(groups), depth_map(model.shape), 1, longest, longest)
         self._model = model
@@ -34,7 +35,7 @@ class Scorer:
         runner.ledger.admit(0, tokens, Sampling())
         for table in runner.tables:
             table.change(0, 0, self._blocks)
-        bundles, _ = runner.walker.walk([Slab(0, 0, len(tokens), 0, len(self._model.operators))], lambda: False)
+        bundles, _ = runner.walker.walk([Slab(0, 0, len(tokens), 0, self._model.depth)], Stops())
         return self._model.logits(bundles[0].state.hidden)
 
     def logprobs(self, tokens: Sequence[int]) -> list[float]:

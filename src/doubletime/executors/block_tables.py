@@ -35,12 +35,26 @@ class BlockTable:
             self._lengths[row] = 0
             self._free.append(row)
 
-    def rows(self, seqs: list[int]) -> Tensor:
-        """The row of each sequence, int64. Raises LookupError for one without a block list."""
+    @property
+    def address(self) -> int:
+        """Where the table lies in memory, int64 [rows, width], until the next change."""
+        return self._table.data_ptr()
+
+    @property
+    def width(self) -> int:
+        """Blocks that a row of the table has room for."""
+        return self._table.shape[1]
+
+    def row_numbers(self, seqs: list[int]) -> list[int]:
+        """The row of each sequence. Raises LookupError for one without a block list."""
         unknown = [seq for seq in seqs if seq not in self._rows]
         if unknown:
             raise LookupError(f"sequence {unknown[0]} has no KV blocks")
-        return torch.tensor([self._rows[seq] for seq in seqs], dtype=torch.int64)
+        return [self._rows[seq] for seq in seqs]
+
+    def rows(self, seqs: list[int]) -> Tensor:
+        """The row of each sequence, int64. Raises LookupError for one without a block list."""
+        return torch.tensor(self.row_numbers(seqs), dtype=torch.int64)
 
     def slots(self, rows: Tensor, positions: Tensor) -> Tensor:
         """The slot of each position (≥ 0) of the sequence in each row; negative where it has no block."""

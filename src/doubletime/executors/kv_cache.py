@@ -9,17 +9,20 @@ from torch import Tensor
 
 from doubletime.core.plan import Copy
 from doubletime.core.vocabulary import KVGroup
-from doubletime.models import Model
+from doubletime.models import AnyModel, NativeModel
+
+_POISON = 255  # bytes that are NaN in every format of floats
 
 
 class KVCache:
-    """One tensor a group, `[layers, 2, kv heads, slots, head dim]`, with a padding block of zeros at its end.
+    """One tensor a group, `[layers, 2, kv heads, slots, …]`, with a padding block of zeros at its end.
 
-    Memory is not touched before it is written. With `poison`, freed blocks become NaN, so that a stale read shows.
+    A slot holds head dim numbers; for the native kernels, bytes whose order within a block is theirs. Memory is not
+    touched before it is written. With `poison`, freed blocks become NaN, so that a stale read shows.
     """
 
     def __init__(
-        self, model: Model, groups: tuple[KVGroup, ...], blocks: tuple[int, ...], poison: bool = False
+        self, model: AnyModel, groups: tuple[KVGroup, ...], blocks: tuple[int, ...], poison: bool = False
     ) -> None:
         self.groups = groups
         self.blocks = blocks
@@ -41,16 +44,18 @@ class KVCache:
     def free(self, frees: Iterable[tuple[int, int]]) -> None:
         if self.poison:
             for group, block in frees:
-                self._block(group, block).fill_(float("nan"))
+                block_of = self._block(group, block)
+                block_of.fill_(_POISON if block_of.dtype is torch.uint8 else float("nan"))
 
     def _block(self, group: int, block: int) -> Tensor:
         size = self.groups[group].block_tokens
         return self.tensors[group][:, :, :, block * size : (block + 1) * size]
 
 
-def _storage(model: Model, group: KVGroup, blocks: int) -> Tensor:
+def _storage(model: AnyModel, group: KVGroup, blocks: int) -> Tensor:
     shape, tokens = model.shape, group.block_tokens
-    size = (len(group.layers), 2, shape.kv_heads, (blocks + 1) * tokens, shape.head_dim)
-    tensor = torch.empty(size, dtype=model.dtype, device=model.device)
+    width, dtype = (model.slot_bytes, torch.uint8) if isinstance(model, NativeModel) else (shape.head_dim, model.dtype)
+    size = (len(group.layers), 2, shape.kv_heads, (blocks + 1) * tokens, width)
+    tensor = torch.empty(size, dtype=dtype, device=model.device)
     tensor[:, :, :, blocks * tokens :] = 0
     return tensor

@@ -16,8 +16,9 @@ from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import Limits
 from doubletime.decoding.sampling import Sampling
 from doubletime.executors.output import Deliver
+from doubletime.executors.stops import Stops
 from doubletime.executors.torch_runner import TorchRunner
-from doubletime.models import Model
+from doubletime.models import AnyModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ _Message = _Admit | _Append | _Truncate | Plan
 class TorchExecutor:
     """Implements `core.executor.Executor`. `deliver` is called from the forward thread, once for each plan."""
 
-    def __init__(self, model: Model, limits: Limits, deliver: Deliver, *, poison: bool = False) -> None:
+    def __init__(self, model: AnyModel, limits: Limits, deliver: Deliver, *, poison: bool = False) -> None:
         self.runner = TorchRunner(model, limits, poison)
         self._vocab = model.shape.vocab
         self._deliver = deliver
-        self._stops: set[int] = set()
+        self._stops = Stops()
         self._inbox: SimpleQueue[_Message | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="forward", daemon=True)
         self._thread.start()
@@ -72,7 +73,7 @@ class TorchExecutor:
 
     def stop(self, step: int) -> None:
         """Asks step `step` to stop at its next preemption point; nothing happens if it has ended."""
-        self._stops.add(step)
+        self._stops.ask(step)
 
     def close(self) -> None:
         """Carries out what is queued, then ends the thread."""
@@ -101,6 +102,5 @@ class TorchExecutor:
                 self._step(message)
 
     def _step(self, plan: Plan) -> None:
-        output = self.runner.run(plan, lambda: plan.step in self._stops)
-        self._stops.difference_update([step for step in tuple(self._stops) if step <= plan.step])
-        self._deliver(output)
+        self._stops.begin(plan.step)
+        self._deliver(self.runner.run(plan, self._stops))

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from doubletime.core.vocabulary import KVGroup, Limits
-from doubletime.models import Model
+from doubletime.models import AnyModel
 from doubletime.shapes import blocks_for_memory, depth_map, kv_bytes_of_one, kv_groups
 
 CPU_SHARE, CUDA_SHARE = 0.3, 0.85  # of the memory at hand; the rest is for activations, and for others
 
 
 def limits_for(
-    model: Model,
+    model: AnyModel,
     *,
     kv_memory: int | None = None,
     max_length: int | None = None,
@@ -29,7 +29,7 @@ def limits_for(
     `max_length` None: the model's own, or as much of it as one sequence can have in that memory. Raises ValueError,
     naming the least number of bytes, if one sequence of `max_length` does not fit.
     """
-    groups = kv_groups(model.shape, block_tokens, model.dtype.itemsize)
+    groups = kv_groups(model.shape, block_tokens, model.kv_bytes)
     budget = default_kv_memory(model.device) if kv_memory is None else kv_memory
     longest = max_length or _longest(groups, budget, model.shape.max_position)
     if kv_memory is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import torch
 
@@ -12,45 +11,47 @@ from doubletime.core.vocabulary import Limits, Slab
 from doubletime.decoding.sampling_torch import sample
 from doubletime.executors.allocator import keep_freed_memory
 from doubletime.executors.block_tables import BlockTable
+from doubletime.executors.forward import forward_of
 from doubletime.executors.kv_cache import KVCache
 from doubletime.executors.ledger import Ledger
 from doubletime.executors.output import Sampled, StepOutput
+from doubletime.executors.stops import Stops
 from doubletime.executors.walk import Bundle, Walker
-from doubletime.models import Model
+from doubletime.models import AnyModel, NativeModel
 
 
 class TorchRunner:
     """The state that plans change. A sequence whose step failed is dead: its slabs are skipped until it ends."""
 
-    def __init__(self, model: Model, limits: Limits, poison: bool = False) -> None:
-        if limits.depth.total != len(model.operators):
-            raise ValueError(f"limits are for depth {limits.depth.total}; the model has {len(model.operators)}")
+    def __init__(self, model: AnyModel, limits: Limits, poison: bool = False) -> None:
+        if limits.depth.total != model.depth:
+            raise ValueError(f"limits are for depth {limits.depth.total}; the model has {model.depth}")
         if model.device.type == "cpu":
             keep_freed_memory()
         self.model = model
         self.ledger = Ledger()
         self.cache = KVCache(model, limits.groups, limits.blocks, poison)
         self.tables = tuple(BlockTable(group) for group in limits.groups)
-        self.walker = Walker(model, self.cache, self.tables, self.ledger)
+        self.walker = Walker(forward_of(model, self.cache, self.tables), self.ledger)
         self.stops = 0
         self.dead: set[int] = set()
 
-    def run(self, plan: Plan, stopped: Callable[[], bool]) -> StepOutput:
+    def run(self, plan: Plan, stops: Stops) -> StepOutput:
         """One step, whatever happens in it."""
         began = time.perf_counter_ns()
         try:
-            output = self._run(plan, stopped)
+            output = self._run(plan, stops)
         except Exception as error:
             self._fail(plan)
             output = StepOutput(plan.step, 0, error=f"{type(error).__name__}: {error}")
         return output._replace(duration_ns=time.perf_counter_ns() - began)
 
-    def _run(self, plan: Plan, stopped: Callable[[], bool]) -> StepOutput:
+    def _run(self, plan: Plan, stops: Stops) -> StepOutput:
         self._apply(plan)
         if plan.generation < self.stops:
             return StepOutput(plan.step, 0, revoked=True)
         slabs = [slab for slab in plan.slabs if slab.seq not in self.dead]
-        through, reached = self.walker.walk(slabs, stopped)
+        through, reached = self.walker.walk(slabs, stops)
         self.stops += reached is not None
         sampled = self._sample(through)
         if self.model.device.type == "cuda":
@@ -89,7 +90,8 @@ class TorchRunner:
         if self.cache.poison and not bool(hidden.isfinite().all()):
             raise FloatingPointError("a hidden state is not finite: a freed block was read, or the model overflows")
         samplings = [self.ledger.sampling(slab.seq) for slab in slabs]
-        draws = sample(self.model.logits(hidden), samplings, [slab.end for slab in slabs])
+        native = isinstance(self.model, NativeModel)
+        draws = sample(self.model.logits(hidden), samplings, [slab.end for slab in slabs], native=native)
         for slab, draw in zip(slabs, draws, strict=True):
             self.ledger.put(slab.seq, slab.end, draw.token)
         return tuple(Sampled(slab.seq, *draw) for slab, draw in zip(slabs, draws, strict=True))

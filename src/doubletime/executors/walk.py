@@ -5,19 +5,16 @@ The depth is cut where slabs begin and end; between two cuts the same slabs are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-import torch
-
 from doubletime.core.vocabulary import Slab
-from doubletime.executors.batch import Target, layout_of, positions_of
-from doubletime.executors.block_tables import BlockTable
-from doubletime.executors.kv_cache import KVCache
+from doubletime.executors.forward import Forward
 from doubletime.executors.ledger import Ledger
-from doubletime.models import Context, Model, State, join
+from doubletime.executors.stops import Stops
+from doubletime.models import State, join
 
 
 @dataclass(slots=True)
@@ -44,16 +41,14 @@ class Kept(NamedTuple):
 
 
 class Walker:
-    """One model with its memory, and the hidden states of open slabs by sequence."""
+    """A model's forward pass, and the hidden states of open slabs by sequence."""
 
-    def __init__(self, model: Model, cache: KVCache, tables: tuple[BlockTable, ...], ledger: Ledger) -> None:
-        self.model = model
-        self.cache = cache
-        self.tables = tables
+    def __init__(self, forward: Forward, ledger: Ledger) -> None:
+        self.forward = forward
         self.ledger = ledger
         self.open: dict[int, Kept] = {}
 
-    def walk(self, slabs: Sequence[Slab], stopped: Callable[[], bool]) -> tuple[list[Bundle], int | None]:
+    def walk(self, slabs: Sequence[Slab], stops: Stops) -> tuple[list[Bundle], int | None]:
         """Runs the slabs. Returns those that got through the whole depth, and where it was stopped, or None.
 
         Slabs that end above full depth, or are stopped on their way, leave their states in `open`.
@@ -63,7 +58,7 @@ class Walker:
         live: list[Bundle] = []
         for top, bottom in pairwise(sorted({depth for pair in ranges for depth in pair})):
             live += [self._begin(own, *pair) for pair, own in ranges.items() if pair[0] == top]
-            reached = self._segment(live, top, bottom, stopped) if live else None
+            reached = self._segment(live, top, bottom, stops) if live else None
             if reached is not None:
                 self._keep([bundle for bundle in live if bundle.top < reached], reached)
                 return through, reached
@@ -78,7 +73,7 @@ class Walker:
         tokens: list[int] = []
         for slab in slabs:
             tokens += self.ledger.read(slab.seq, slab.start, slab.end)
-        return self.model.embed(torch.tensor(tokens, device=self.model.device))
+        return self.forward.embed(tokens)
 
     def _resume(self, slabs: list[Slab]) -> State:
         return join([self._opened(slab) for slab in slabs])
@@ -90,31 +85,19 @@ class Walker:
             raise LookupError(f"sequence {slab.seq} has {have}; {slab.tokens} at depth {slab.top} were to go on")
         return kept.state
 
-    def _segment(self, live: list[Bundle], top: int, bottom: int, stopped: Callable[[], bool]) -> int | None:
+    def _segment(self, live: list[Bundle], top: int, bottom: int, stops: Stops) -> int | None:
         """Operators [top, bottom) over all rows of `live`. Returns the depth at which it was stopped, or None."""
-        context = self._context([slab for bundle in live for slab in bundle.slabs])
-        state, depth = join([bundle.state for bundle in live]), top
-        while depth < bottom and not stopped():
-            state = self.model.operators[depth](state, context)
-            depth += 1
+        slabs = [slab for bundle in live for slab in bundle.slabs]
+        state, depth = self.forward.run(slabs, join([bundle.state for bundle in live]), top, bottom, stops)
         first = 0
         for bundle in live:
             last = first + bundle.state.rows
             bundle.state, first = state.take(first, last), last
         return depth if depth < bottom else None
 
-    def _context(self, slabs: list[Slab]) -> Context:
-        positions = positions_of(slabs)
-        target = Target(self.model.dtype, self.model.device)
-        layouts = tuple(
-            layout_of(slabs, positions, table, self.cache.padding_slot(group), target)
-            for group, table in enumerate(self.tables)
-        )
-        return self.model.context(positions.to(target.device), layouts, self.cache.tensors)
-
     def _end(self, bundles: list[Bundle], depth: int) -> list[Bundle]:
         """Of bundles that end at `depth`: those at full depth; the states of the others are kept."""
-        if depth < len(self.model.operators):
+        if depth < self.forward.depth:
             self._keep(bundles, depth)
             return []
         for bundle in bundles:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from doubletime.models.checkpoint import BadCheckpoint, load_checkpoint
-from doubletime.models.load import load_model
+from doubletime.models.archive import BadCheckpoint
+from doubletime.models.load import load_checkpoint, load_model
 from doubletime.models.model import Model
+from doubletime.models.native import NativeModel
 from doubletime.models.random_weights import random_model
 from doubletime.models.state import Context, Operator, State, join
 
+AnyModel = Model | NativeModel
+
 __all__ = [
+    "AnyModel",
     "BadCheckpoint",
     "Context",
     "Model",
+    "NativeModel",
     "Operator",
     "State",
     "join",

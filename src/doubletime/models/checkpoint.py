@@ -2,101 +2,108 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
-from doubletime.models.model import Model
-from doubletime.models.weights import Weights
+from doubletime.models.archive import BadCheckpoint, Entry, archive, read_json, some
+from doubletime.models.formats import packing_of
+from doubletime.models.packing import Size
+from doubletime.models.quantized import Quantized
 from doubletime.shapes import ModelShape, check_runnable, shape_from_config, tensors
 
-INDEX = "model.safetensors.index.json"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-class BadCheckpoint(ValueError):
-    """A folder that is not a complete checkpoint of the model its config.json describes."""
+class SafetensorsSource:
+    """A folder's tensors, checked against the shape in its config.json before any is read.
 
-
-def load_checkpoint(path: str | Path, dtype: str | None = None, device: str = "cpu") -> Model:
-    """The model in folder `path`; `dtype` None keeps that of config.json.
-
-    Weights stay memory-mapped where neither dtype nor device changes. Raises BadCheckpoint for missing, unexpected
-    or mis-shaped tensors, UnsupportedModel for a model that doubletime would compute wrongly.
+    `dtype` None keeps that of config.json. Quantized ones are read as they are (`formats.py`). Raises BadCheckpoint for
+    missing, unexpected or mis-shaped tensors, UnsupportedModel for a model that doubletime would compute wrongly.
     """
-    folder = Path(path)
-    shape = read_shape(folder)
-    check_runnable(shape)
-    target = DTYPES[dtype or shape.dtype]
-    return Model(shape, Weights(read_weights(folder, shape, target, torch.device(device))))
+
+    def __init__(self, folder: Path, dtype: torch.dtype | None = None) -> None:
+        self.shape = read_shape(folder)
+        check_runnable(self.shape)
+        self.dtype = dtype or DTYPES[self.shape.dtype]
+        self._packing = packing_of(read_json(folder / "config.json"))
+        self._sizes = tensors(self.shape)
+        self._found = archive(folder)
+        self._parts = dict(self._packed())
+        self._check()
+
+    @property
+    def quantized(self) -> bool:
+        """Whether matrices are stored quantized."""
+        return self._packing is not None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sizes
+
+    def read(self, name: str) -> Tensor | Quantized:
+        parts = self._parts.get(name)
+        if parts is None or self._packing is None:
+            return self._found[name].read().to(self.dtype)
+        stem = self._packing.stem(name)
+        stored = {part: self._found[stem + part].read() for part in parts}
+        made = self._packing.decode(stored, self._sizes[name])
+        return made if isinstance(made, Quantized) else made.to(self.dtype)
+
+    def _packed(self) -> Iterator[tuple[str, dict[str, Size]]]:
+        """The matrices that are stored packed, with their parts."""
+        if self._packing is None:
+            return
+        stored = {name: entry.size for name, entry in self._found.items()}
+        for name, size in self._sizes.items():
+            if len(size) == 2 and (parts := self._packing.parts(self._packing.stem(name), size, stored)):
+                yield name, parts
+
+    def _wanted(self) -> dict[str, Size]:
+        """Every tensor that has to be stored."""
+        wanted: dict[str, Size] = {}
+        for name, size in self._sizes.items():
+            stem = self._packing.stem(name) if self._packing else ""
+            parts = self._parts.get(name)
+            wanted |= {name: size} if parts is None else {stem + part: each for part, each in parts.items()}
+        return wanted
+
+    def _check(self) -> None:
+        wanted = self._wanted()
+        missing = [name for name in wanted if name not in self._found]
+        if missing:
+            raise BadCheckpoint(f"the checkpoint lacks {len(missing)} tensors: {some(missing)}")
+        for name, entry in self._found.items():
+            if name not in wanted:
+                _let_through(name, entry, self.shape)
+            elif entry.size != wanted[name]:
+                raise BadCheckpoint(f"{name} is {list(entry.size)}; config.json makes it {list(wanted[name])}")
+
+
+def _let_through(name: str, entry: Entry, shape: ModelShape) -> None:
+    """Refuses a tensor that the model does not have, except those without effect.
+
+    They are a tied head that was stored all the same, the rotary buffers of old checkpoints, and the zeros that some
+    quantizers write for biases that a model lacks.
+    """
+    tied = shape.tied and name.startswith("lm_head.")
+    if tied or name.endswith("rotary_emb.inv_freq"):
+        return
+    if name.endswith("_proj.bias") and not entry.read().any():
+        return
+    raise BadCheckpoint(f"{entry.file.name} has a tensor that the model does not have: {name}")
 
 
 def read_shape(folder: Path) -> ModelShape:
     """The shape in config.json, with the end tokens of generation_config.json added."""
-    shape = shape_from_config(read_json(folder / "config.json"))
+    config = read_json(folder / "config.json")
+    config.pop("quantization_config", None)  # of the weights, not of the model
+    shape = shape_from_config(config)
     generation = folder / "generation_config.json"
     if not generation.exists():
         return shape
     ends = read_json(generation).get("eos_token_id")
     more = [ends] if isinstance(ends, int) else ends or []
     return replace(shape, eos=tuple(dict.fromkeys((*shape.eos, *more))))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise BadCheckpoint(f"{path.parent} has no {path.name}")
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return data
-
-
-def read_weights(folder: Path, shape: ModelShape, dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:
-    """Every tensor of the model by name, checked against its shape."""
-    files = _files(folder)
-    wanted = tensors(shape)
-    found: dict[str, Tensor] = {}
-    for file in files:
-        with safe_open(file, framework="pt", device="cpu") as archive:
-            for name in archive.keys():  # noqa: SIM118 (no mapping: it cannot be iterated)
-                if name in wanted:
-                    found[name] = archive.get_tensor(name)
-                elif not _ignorable(name, shape):
-                    raise BadCheckpoint(f"{file.name} has a tensor that the model does not have: {name}")
-    _check(found, wanted)
-    return {name: tensor.to(device=device, dtype=dtype) for name, tensor in found.items()}
-
-
-def _files(folder: Path) -> list[Path]:
-    if (folder / INDEX).exists():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
-        missing = [name for name in names if not (folder / name).exists()]
-        if missing:
-            raise BadCheckpoint(f"{folder} lacks shards that its index names: {_some(missing)}")
-        return [folder / name for name in names]
-    if (folder / "model.safetensors").exists():
-        return [folder / "model.safetensors"]
-    raise BadCheckpoint(f"{folder} has neither model.safetensors nor {INDEX}")
-
-
-def _ignorable(name: str, shape: ModelShape) -> bool:
-    """A tied head that was stored all the same, and the rotary buffers of old checkpoints."""
-    return (shape.tied and name == "lm_head.weight") or name.endswith("rotary_emb.inv_freq")
-
-
-def _check(found: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise BadCheckpoint(f"the checkpoint lacks {len(missing)} tensors: {_some(missing)}")
-    for name, size in wanted.items():
-        if tuple(found[name].shape) != size:
-            raise BadCheckpoint(f"{name} is {list(found[name].shape)}; config.json makes it {list(size)}")
-
-
-def _some(names: Iterable[str]) -> str:
-    first = list(names)
-    return ", ".join(first[:5]) + (", …" if len(first) > 5 else "")

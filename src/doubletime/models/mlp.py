@@ -5,7 +5,7 @@ from __future__ import annotations
 from doubletime.kernels.reference import Expert, gated, mix, route
 from doubletime.models.norm import Norm
 from doubletime.models.state import Context, Operator, State
-from doubletime.models.weights import Weights
+from doubletime.models.weights import Linear, Weights
 from doubletime.shapes import ModelShape, MoE
 
 
@@ -39,7 +39,7 @@ class ExpertMLP:
     def __init__(self, weights: Weights, shape: ModelShape, moe: MoE, before: Norm) -> None:
         own = weights.under("mlp")
         self.router = own.linear("gate")
-        self.experts = [_expert(own.under(f"experts.{index}")) for index in range(moe.experts)]
+        self.experts = Experts([_projections(own.under(f"experts.{index}")) for index in range(moe.experts)])
         self.moe, self.activation, self.before = moe, shape.activation, before
 
     @property
@@ -57,5 +57,19 @@ class ExpertMLP:
         return State(state.hidden + mix(x, weights, ids, self.experts, self.activation))
 
 
-def _expert(weights: Weights) -> Expert:
-    return weights["gate_proj.weight"], weights["up_proj.weight"], weights["down_proj.weight"]
+Projections = tuple[Linear, Linear, Linear]  # gate, up, down
+
+
+class Experts:
+    """The experts' matrices by expert. Quantized ones are dequantized at each look."""
+
+    def __init__(self, projections: list[Projections]) -> None:
+        self.projections = projections
+
+    def __getitem__(self, expert: int) -> Expert:
+        gate, up, down = self.projections[expert]
+        return gate.dense(), up.dense(), down.dense()
+
+
+def _projections(weights: Weights) -> Projections:
+    return weights.linear("gate_proj"), weights.linear("up_proj"), weights.linear("down_proj")

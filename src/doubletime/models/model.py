@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,8 +12,9 @@ from doubletime.kernels.layout import Layout
 from doubletime.kernels.reference import frequencies, rope_table
 from doubletime.models.attention import Place
 from doubletime.models.families import LAYERS
+from doubletime.models.layer import Layer
 from doubletime.models.norm import norm
-from doubletime.models.state import Context, Operator, State
+from doubletime.models.state import Context, State
 from doubletime.models.weights import Weights
 from doubletime.shapes import POINTS_PER_LAYER, ModelShape, kv_groups
 
@@ -25,9 +28,25 @@ class Model:
         self.head = self.embedding if shape.tied else weights["lm_head.weight"]
         self.final_norm = norm(weights, "model.norm", shape)
         self.embedding_scale = torch.tensor(shape.embedding_scale, dtype=self.dtype, device=self.device)
-        self.operators = _operators(shape, weights)
+        self.operators = [operator for layer in layers(shape, weights) for operator in layer.operators]
+        assert len(self.operators) == shape.layers * POINTS_PER_LAYER
         ropes = {shape.rope_of(layer) for layer in range(shape.layers)}
         self.frequencies = {rope: frequencies(rope, shape.head_dim).to(self.device) for rope in ropes}
+
+    @property
+    def depth(self) -> int:
+        """Operators from the embedding to the head."""
+        return len(self.operators)
+
+    @property
+    def kv_dtype(self) -> torch.dtype:
+        """Of keys and values."""
+        return self.dtype
+
+    @property
+    def kv_bytes(self) -> float:
+        """Bytes of KV for each number in it."""
+        return self.dtype.itemsize
 
     @property
     def dtype(self) -> torch.dtype:
@@ -52,15 +71,17 @@ class Model:
         return F.linear(self.final_norm(hidden), self.head).float()
 
 
-def _operators(shape: ModelShape, weights: Weights) -> list[Operator]:
-    places = {
+def places(shape: ModelShape) -> dict[int, Place]:
+    """Where each layer keeps its KV."""
+    return {
         layer: Place(number, index)
         for number, group in enumerate(kv_groups(shape))
         for index, layer in enumerate(group.layers)
     }
-    build = LAYERS[shape.family]
-    operators: list[Operator] = []
+
+
+def layers(shape: ModelShape, weights: Weights) -> Iterator[Layer]:
+    """The layers from the first to the last, each with its weights read when it is reached."""
+    build, own = LAYERS[shape.family], places(shape)
     for layer in range(shape.layers):
-        operators += build(weights.under(f"model.layers.{layer}"), shape, layer, places[layer])
-    assert len(operators) == shape.layers * POINTS_PER_LAYER
-    return operators
+        yield build(weights.under(f"model.layers.{layer}"), shape, layer, own[layer])

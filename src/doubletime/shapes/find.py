@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from doubletime.shapes.config import shape_from_config
-from doubletime.shapes.locate import RANDOM, locate
+from doubletime.shapes.gguf import read_gguf, shape_from_gguf
+from doubletime.shapes.locate import RANDOM, is_gguf, locate
 from doubletime.shapes.model_shape import ModelShape
 from doubletime.shapes.published import PUBLISHED, published_shape
 
 
 def find_shape(name: str) -> ModelShape:
-    """The shape of a published name, a config.json, a folder that has one, or a hub name in the local cache.
+    """The shape of a published name, a config.json or its folder, a GGUF file, or a hub name in the local cache.
 
     Raises ValueError that lists the known names, or FileNotFoundError where a path leads nowhere.
     """
@@ -21,6 +22,8 @@ def find_shape(name: str) -> ModelShape:
     if bare.lower() in PUBLISHED:
         return published_shape(bare)
     path = Path(name).expanduser()
+    if is_gguf(name):
+        return shape_from_gguf(read_gguf(locate(name)))
     if path.is_file():
         return shape_from_config(_read(path))
     if path.is_dir() or "/" in name:

@@ -1,4 +1,4 @@
-"""MODEL on the command line → a folder. No torch: the HTTP process asks for the tokenizer's folder too."""
+"""MODEL on the command line → a folder, or a GGUF file. No torch: the HTTP process asks for the tokenizer's too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import os
 from pathlib import Path
 
 RANDOM = "random:"
+GGUF_SUFFIX = ".gguf"
 
 
 def locate(name: str) -> Path:
-    """The folder of a checkpoint: a path, or the newest snapshot of a hub name in the local Hugging Face cache."""
+    """The folder of a checkpoint: a path, or the newest snapshot of a hub name in the local Hugging Face cache.
+
+    A GGUF file is its own folder. Raises FileNotFoundError.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
+        return folder
+    if is_gguf(name):
+        if not folder.is_file():
+            raise FileNotFoundError(f"no model {name!r}: there is no such file")
         return folder
     cached = hub_cache() / f"models--{name.replace('/', '--')}"
     snapshot = _snapshot(cached)
@@ -21,6 +29,11 @@ def locate(name: str) -> Path:
             f"`hf download {name}` does). For random weights use {RANDOM}NAME"
         )
     return snapshot
+
+
+def is_gguf(name: str | Path) -> bool:
+    """Whether MODEL is a GGUF file, by its name."""
+    return Path(name).suffix == GGUF_SUFFIX
 
 
 def hub_cache() -> Path:

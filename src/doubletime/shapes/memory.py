@@ -32,8 +32,8 @@ def kv_groups(
 def kv_bytes_per_layer(shape: ModelShape, element_bytes: float, tp: int = 1) -> int:
     """What a token keeps in one layer on one rank."""
     if shape.latent is not None:
-        return int(shape.latent.width * element_bytes)
-    return int(2 * kv_heads_of_rank(shape, tp) * shape.head_dim * element_bytes)
+        return round(shape.latent.width * element_bytes)
+    return round(2 * kv_heads_of_rank(shape, tp) * shape.head_dim * element_bytes)
 
 
 def _group(shape: ModelShape, own: range, window: int, block_tokens: int, token_bytes: int) -> KVGroup:

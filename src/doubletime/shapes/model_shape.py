@@ -24,13 +24,14 @@ class RopeKind(Enum):
     DEFAULT = "default"
     LINEAR = "linear"
     LLAMA3 = "llama3"
+    FACTORS = "factors"
 
 
 @dataclass(frozen=True, slots=True)
 class Rope:
     """Rotary embedding: frequencies theta ** (-2i / head_dim), then stretched by `factor` according to `kind`.
 
-    `theta` 0: the model has none (`learned_positions`).
+    `theta` 0: the model has none (`learned_positions`). `factors`: each frequency is divided by one of its own.
     """
 
     theta: float
@@ -39,6 +40,7 @@ class Rope:
     low_freq_factor: float = 1.0
     high_freq_factor: float = 4.0
     original_max_position: int = 0
+    factors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ _KEYS = {
     RopeKind.DEFAULT: {"factor"},
     RopeKind.LINEAR: {"factor"},
     RopeKind.LLAMA3: {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
+    RopeKind.FACTORS: {"factors"},  # doubletime's own: what a GGUF file keeps of llama3
 }
 
 
@@ -33,15 +34,17 @@ def parse_rope(name: str, settings: Any, theta: float) -> Rope:
     if not isinstance(settings, dict):
         raise unsupported(name, settings, "an object is needed")
     kind = _kind(name, settings)
+    stretched = kind in (RopeKind.LINEAR, RopeKind.LLAMA3)
     for key in settings.keys() - _KEYS[kind] - {"rope_type", "type", "rope_theta"}:
         raise unsupported(f"{name}.{key}", settings[key], f"not a setting of rope type {kind.value!r}")
     return Rope(
         theta=float(settings.get("rope_theta", theta)),
         kind=kind,
-        factor=_positive(name, settings, "factor", 1.0 if kind is RopeKind.DEFAULT else None),
+        factor=_positive(name, settings, "factor", None if stretched else 1.0),
         low_freq_factor=_positive(name, settings, "low_freq_factor", 1.0),
         high_freq_factor=_positive(name, settings, "high_freq_factor", 4.0),
         original_max_position=_original(name, settings, kind),
+        factors=_factors(name, settings, kind),
     )
 
 
@@ -64,3 +67,12 @@ def _original(name: str, settings: dict[str, Any], kind: RopeKind) -> int:
     if kind is not RopeKind.LLAMA3:
         return 0
     return int(_positive(name, settings, "original_max_position_embeddings", None))
+
+
+def _factors(name: str, settings: dict[str, Any], kind: RopeKind) -> tuple[float, ...]:
+    if kind is not RopeKind.FACTORS:
+        return ()
+    found = settings.get("factors")
+    if not isinstance(found, list) or not all(isinstance(each, float) and each > 0 for each in found):
+        raise unsupported(f"{name}.factors", found, "a positive number for each frequency is needed")
+    return tuple(found)

@@ -20,6 +20,7 @@ from doubletime.engine.config import DEFAULT_ROWS, DEFAULT_SEATS, EngineConfig
 from doubletime.engine.profile.stopwatch import on_thread
 from doubletime.engine.profile.subjects import Config, checkpoint
 from doubletime.engine.target import EngineTarget
+from doubletime.executors.stops import Stops
 from doubletime.executors.torch_limits import limits_for
 from doubletime.executors.torch_runner import TorchRunner
 from doubletime.lab.bench.drive import drive
@@ -72,7 +73,7 @@ def live(own: Config, dtype: str, users: int, requests: int, prompt: int, output
     """A closed loop of `users` on the engine in this process."""
     with tempfile.TemporaryDirectory() as folder:
         model = checkpoint(own, Path(folder) / "model")
-        config = EngineConfig(model=str(model), dtype=dtype, device="cpu", kv_memory=_KV_MEMORY)
+        config = EngineConfig(model=str(model), dtype=dtype, device="cpu", kernels="torch", kv_memory=_KV_MEMORY)
         watch = _Watch()
         target = EngineTarget(config)
         target.watch(watch)
@@ -101,7 +102,7 @@ def _replay(watch: _Watch, config: EngineConfig) -> dict[int, float]:
             if slab.seq not in runner.ledger:
                 tokens = [1] * (watch.requests[slab.seq].prompt if slab.seq in watch.requests else slab.end)
                 runner.ledger.admit(slab.seq, tokens, Sampling(temperature=0))
-        found[step] = runner.run(plan, lambda: False).duration_ns / SECOND
+        found[step] = runner.run(plan, Stops()).duration_ns / SECOND
     return found
 
 

@@ -17,6 +17,7 @@ from doubletime.core.plan import Plan, TableChange
 from doubletime.core.vocabulary import Limits, Slab
 from doubletime.decoding.sampling import Sampling
 from doubletime.engine.profile.stopwatch import now, on_thread
+from doubletime.executors.stops import Stops
 from doubletime.executors.torch_limits import limits_for
 from doubletime.executors.torch_runner import TorchRunner
 from doubletime.models import Context, Model, Operator, State, random_model
@@ -108,7 +109,7 @@ class _Laboratory:
         plan.slabs  # noqa: B018  computed once, by the engine's thread
         self._stamps = []
         began = now()
-        output = self._runner.run(plan, lambda: False)
+        output = self._runner.run(plan, Stops())
         ended = now()
         if output.error:
             raise RuntimeError(f"a step of the profile failed: {output.error}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,7 +29,13 @@ def route(logits: Tensor, top_k: int, normalize: bool) -> tuple[Tensor, Tensor]:
 Expert = tuple[Tensor, Tensor, Tensor]  # gate [I, D], up [I, D], down [D, I]
 
 
-def mix(x: Tensor, weights: Tensor, ids: Tensor, experts: list[Expert], activation: Activation) -> Tensor:
+class Experts(Protocol):
+    """Experts by id: a list of them, or what looks like one."""
+
+    def __getitem__(self, expert: int, /) -> Expert: ...
+
+
+def mix(x: Tensor, weights: Tensor, ids: Tensor, experts: Experts, activation: Activation) -> Tensor:
     """Σ weight × expert(x) over each token's experts, x [T, D] → [T, D]; only visited experts run, in id order."""
     out = torch.zeros_like(x)
     for expert in torch.unique(ids).tolist():

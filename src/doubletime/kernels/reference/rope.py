@@ -18,6 +18,8 @@ def frequencies(rope: Rope, head_dim: int) -> Tensor:
         return plain / rope.factor
     if rope.kind is RopeKind.LLAMA3:
         return _llama3(plain, rope)
+    if rope.kind is RopeKind.FACTORS:
+        return plain / torch.tensor(rope.factors)
     return plain
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from doubletime.models.attention import Place
 from doubletime.models.families import gemma3, llama, qwen3, qwen3_moe
-from doubletime.models.state import Operator
+from doubletime.models.layer import Layer
 from doubletime.models.weights import Weights
 from doubletime.shapes import ModelShape
 
-Layer = Callable[[Weights, ModelShape, int, Place], list[Operator]]
+Build = Callable[[Weights, ModelShape, int, Place], Layer]
 
-LAYERS: dict[str, Layer] = {
+LAYERS: dict[str, Build] = {
     "llama": llama.layer,
     "qwen3": qwen3.layer,
     "gemma3": gemma3.layer,
