@@ -10,7 +10,7 @@ NATIVE = $(shell find src/doubletime/kernels/cpu/native -type f) CMakeLists.txt
 MODEL ?=
 ARGS ?=
 
-.PHONY: serve test lint light unit parity mutants clean
+.PHONY: serve test lint light unit parity sanitize mutants clean
 .NOTPARALLEL:
 
 serve: .venv/.serve
@@ -35,6 +35,14 @@ unit: .venv/.dev
 
 parity: .venv/.dev
 	$(BIN)/python -m pytest -m slow -k parity $(ARGS)
+
+# The native kernels under the sanitizers: what they find ends the run.
+sanitize: .venv/.dev
+	cmake -B build/sanitize -DDOUBLETIME_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug
+	cmake --build build/sanitize --parallel
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	UBSAN_OPTIONS=halt_on_error=1 DOUBLETIME_LIBRARY=build/sanitize/_native.so \
+	$(BIN)/python -m pytest -q tests/kernels/cpu tests/engine/test_model.py $(ARGS)
 
 mutants: .venv/.dev
 	$(BIN)/python -m tools.mutants $(ARGS)

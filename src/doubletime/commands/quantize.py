@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from doubletime.progress import Progress
     from doubletime.shapes import parameters, tensors
 
-    source = open_source(args.model, quantize=args.scheme)
+    source = open_source(args.model, "float32", quantize=args.scheme)
     folder = _folder(args.model)
     with Progress("quantizing", len(tensors(source.shape)), shown=not args.json) as bar:
         after = save_quantized(source, _config(args.model, folder), args.scheme, args.out, bar.advance, _beside(folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 
 from doubletime.engine.config import EngineConfig
@@ -10,6 +12,7 @@ from doubletime.kernels.cpu import library
 from doubletime.models import AnyModel, NativeModel, load_model
 from doubletime.models.load import open_source
 
+CORES = torch.get_num_threads()  # what torch finds when it starts: the cores, or OMP_NUM_THREADS
 KV_DTYPES = {
     "auto": None,
     "float32": torch.float32,
@@ -24,11 +27,11 @@ def engine_model(config: EngineConfig) -> AnyModel:
     device = config.device if config.device != "auto" else best_device()
     name = config.model or str(checkpoint_folder(config))
     dtype = None if config.dtype == "auto" else config.dtype
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     if _native(config, device):
-        library.set_threads(torch.get_num_threads())
+        library.set_threads(config.threads or CORES)
+        torch.set_num_threads(1)  # what is left to torch is small, and OpenMP's barriers collapse on a busy machine
         return NativeModel(open_source(name, dtype, config.seed, config.quantize), _kv_dtype(config))
+    torch.set_num_threads(config.threads or CORES)
     if config.kv_dtype != "auto":
         raise ValueError(f"--kv-dtype {config.kv_dtype} needs the native kernels; others keep the dtype of the weights")
     return load_model(name, dtype, device, config.seed, config.quantize)
@@ -47,9 +50,11 @@ def _native(config: EngineConfig, device: str) -> bool:
         if config.kernels == "native":
             raise ValueError(f"the native kernels run on a CPU only, not on {device}")
         return False
-    if config.kernels == "native":
-        library.library()
-    return library.available()
+    if config.kernels == "auto" and not library.available():
+        warnings.warn(f"torch's kernels will run, which are slower: {library.HOW_TO_BUILD}", stacklevel=2)
+        return False
+    library.library()
+    return True
 
 
 def _kv_dtype(config: EngineConfig) -> torch.dtype | None:

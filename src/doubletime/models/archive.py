@@ -42,6 +42,8 @@ class Entry:
         buffer = np.fromfile(self.file, np.uint8, self.length, offset=self.start)
         if buffer.nbytes != self.length:
             raise BadCheckpoint(f"{self.file} ended while it was read")
+        if not self.length:  # torch gives an empty buffer no other dtype
+            return torch.empty(self.size, dtype=self.dtype)
         return torch.from_numpy(buffer).view(self.dtype).view(self.size)
 
 
@@ -73,7 +75,7 @@ def some(names: Iterable[str]) -> str:
 
 def _files(folder: Path) -> list[Path]:
     if (folder / INDEX).exists():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+        names = sorted(set(_weight_map(folder / INDEX).values()))
         missing = [name for name in names if not (folder / name).exists()]
         if missing:
             raise BadCheckpoint(f"{folder} lacks shards that its index names: {some(missing)}")
@@ -83,6 +85,13 @@ def _files(folder: Path) -> list[Path]:
     raise BadCheckpoint(f"{folder} has neither model.safetensors nor {INDEX}")
 
 
+def _weight_map(index: Path) -> dict[str, str]:
+    found = read_json(index).get("weight_map")
+    if not isinstance(found, dict):
+        raise BadCheckpoint(f"{index} has no weight_map")
+    return found
+
+
 def _entries(file: Path) -> dict[str, Entry]:
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -90,18 +99,25 @@ def _entries(file: Path) -> dict[str, Entry]:
         if not 0 < length <= min(LONGEST_HEADER, size - 8):
             raise BadCheckpoint(f"{file} is damaged: it has no safetensors header")
         try:
-            header: dict[str, dict[str, Any]] = json.loads(stream.read(length))
+            header = json.loads(stream.read(length))
         except ValueError:
-            raise BadCheckpoint(f"{file} is damaged: its header is no JSON") from None
+            header = None
+    if not isinstance(header, dict):
+        raise BadCheckpoint(f"{file} is damaged: its header is no JSON object")
     header.pop("__metadata__", None)
     return {name: _entry(file, name, told, 8 + length, size) for name, told in header.items()}
 
 
 def _entry(file: Path, name: str, told: dict[str, Any], base: int, file_size: int) -> Entry:
-    first, last = told["data_offsets"]
-    if told["dtype"] not in DTYPES:
-        raise BadCheckpoint(f"{file.name}: {name} has dtype {told['dtype']}; known: {', '.join(DTYPES)}")
-    dtype, size = DTYPES[told["dtype"]], tuple(told["shape"])
+    try:
+        (first, last), kind, size = told["data_offsets"], told["dtype"], tuple(told["shape"])
+    except (KeyError, TypeError, ValueError):
+        first, last, kind, size = -1, -1, "", ()
+    if first < 0:
+        raise BadCheckpoint(f"{file} is damaged: its header has no sound entry of {name}")
+    if kind not in DTYPES:
+        raise BadCheckpoint(f"{file.name}: {name} has dtype {kind}; known: {', '.join(DTYPES)}")
+    dtype = DTYPES[kind]
     if last - first != int(np.prod(size, dtype=np.int64)) * dtype.itemsize:
         raise BadCheckpoint(f"{file} is damaged: {name} takes {last - first} bytes, not those of {list(size)}")
     if base + last > file_size:

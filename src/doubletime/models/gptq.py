@@ -37,6 +37,8 @@ class GPTQPacking:
             return {}
         bits = bits_of(f"{stem}qweight", stored[f"{stem}qweight"], (columns, rows), 0)
         groups = stored.get(f"{stem}scales", (1,))[0]
+        if not groups or columns % groups:
+            raise BadCheckpoint(f"{stem}scales: {columns} columns in {groups} groups")
         parts: dict[str, Size] = {
             "qweight": (columns * bits // 32, rows),
             "qzeros": (groups, rows * bits // 32),

@@ -90,6 +90,8 @@ def quantize(weight: Tensor, bits: int, group: int, symmetric: bool = True) -> Q
     mins = None if symmetric else torch.empty_like(scales)
     for rows in row_chunks(count, columns):
         groups = weight[rows].float().view(-1, columns // group, group)
+        if not bool(groups.isfinite().all()):
+            raise ValueError("a weight is not finite: its matrix cannot be quantized")
         if mins is not None:
             found, scales[rows], mins[rows] = round_asymmetric4(groups)
         else:

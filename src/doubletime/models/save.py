@@ -68,6 +68,7 @@ def _write_shards(source: Source, folder: Path, done: Callable[[], object]) -> i
 def _write(shard: dict[str, Tensor], folder: Path, places: dict[str, str]) -> None:
     file = f"model-{len(set(places.values())) + 1:05}.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in shard.items()}, folder / file, {"format": "pt"})
+    (folder / file).chmod(0o644)
     places |= dict.fromkeys(shard, file)
 
 

@@ -48,6 +48,6 @@ def dequantized(codes: Tensor, zeros: Tensor, scales: Tensor, group_of: Tensor) 
 def warn_dense(why: str) -> None:
     """Python shows the same warning once."""
     warnings.warn(
-        f"the checkpoint has {why}: such matrices are held dense, in up to eight times the memory, and run as slowly",
+        f"the checkpoint has {why}: such matrices are held dense, in up to eight times the memory, and run slower",
         stacklevel=2,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_bool, c_char_p, c_int, c_int64, c_void_p
+from ctypes import POINTER, c_bool, c_char_p, c_float, c_int, c_int64, c_void_p
 from functools import cache
 from importlib.util import find_spec
 
 from doubletime.kernels.cpu import abi
 
 LEVEL = "DOUBLETIME_KERNELS"  # environment: portable, avx2 or avx512 instead of the best level that is there
+OTHER = "DOUBLETIME_LIBRARY"  # environment: the path of another build, as `make sanitize` makes
 
 _P = c_void_p
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
@@ -20,6 +21,8 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "dt_set_threads": (None, (c_int,)),
     "dt_embed": (None, (POINTER(abi.Model), _P, c_int, _P)),
     "dt_run": (c_int, (POINTER(abi.Model), POINTER(abi.Batch), _P, _P, c_int64, c_int, c_int, _P)),
+    "dt_peak": (c_int64, (c_int, c_int)),
+    "dt_read": (c_float, (_P, c_int64)),
     "dt_pack_bytes": (c_int64, (POINTER(abi.Matrix),)),
     "dt_pack": (None, (POINTER(abi.Matrix), _P, _P, _P, _P)),
     "dt_unpack_row": (None, (POINTER(abi.Matrix), c_int, _P)),
@@ -32,7 +35,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
 }
 
 
-class NotBuilt(ImportError):
+class NotBuilt(OSError):
     """The package was installed without its native kernels."""
 
 
@@ -43,10 +46,7 @@ HOW_TO_BUILD = "install a C++ compiler (g++ or clang++) and install doubletime a
 def library() -> ctypes.CDLL:
     """The library, at the level that this processor (or the environment) gives. Raises NotBuilt, or ValueError for a
     level that is not there."""
-    spec = find_spec("doubletime.kernels.cpu._native")
-    if spec is None or spec.origin is None:
-        raise NotBuilt(f"the native kernels were not built: {HOW_TO_BUILD}")
-    loaded = ctypes.CDLL(spec.origin)
+    loaded = ctypes.CDLL(os.environ.get(OTHER) or _built())
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
@@ -54,6 +54,13 @@ def library() -> ctypes.CDLL:
     if level and not loaded.dt_set_level(level.encode()):
         raise ValueError(f"{LEVEL}={level}: this processor has no such level of kernels")
     return loaded
+
+
+def _built() -> str:
+    spec = find_spec("doubletime.kernels.cpu._native")
+    if spec is None or spec.origin is None:
+        raise NotBuilt(f"the native kernels were not built: {HOW_TO_BUILD}")
+    return spec.origin
 
 
 def available() -> bool:

@@ -104,13 +104,14 @@ inline void weigh_pairs(const uint16_t* weights, const uint8_t* const* tiles, co
 }
 
 template <int R, bool FETCH>
-inline void score_block(const PairedWork& own, int row, int tile, int end) {
+inline void score_block(const PairedWork& own, const RowBlock& block) {
     constexpr int C = block_columns(R);
     const PartitionWork& work = own.work;
-    for (; tile < end; tile += C) {
-        const TileBlock<C> block(work.keys, work.after_keys, tile, end);
-        score_pairs<R, C, FETCH>(own.queries + row * work.dim, work.dim, block.tiles, block.after,
-                                 own.scores + row * SCORE_STRIDE + tile * TILE);
+    const int end = (block.last + TILE - 1) / TILE;
+    for (int tile = block.first / TILE; tile < end; tile += C) {
+        const TileBlock<C> tiles(work.keys, work.after_keys, tile, end);
+        score_pairs<R, C, FETCH>(own.queries + block.row * work.dim, work.dim, tiles.tiles, tiles.after,
+                                 own.scores + block.row * SCORE_STRIDE + tile * TILE);
     }
 }
 
@@ -133,15 +134,16 @@ inline float rounded_weights_of(const ScoreRow& row, float most, uint16_t* out) 
     std::fill_n(out, PARTITION, uint16_t(0));
     V total = zero();
     for (int at = row.first / LANES * LANES; at < row.last; at += LANES) {
-        store_bf16(out + at, exp2(load(row.scores + at) - set1(most)));
-        total = total + load_bf16(out + at);
+        const __m256bh weight = _mm512_cvtneps_pbh(exp2(load(row.scores + at) - set1(most)).v);
+        _mm256_storeu_si256((__m256i*)(out + at), __m256i(weight));
+        total = total + V{_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(__m256i(weight)), 16))};
     }
     return sum(total);
 }
 
-inline void soften(const PairedWork& own) {
+inline void soften(const PairedWork& own, const RowBlock& block) {
     const PartitionWork& work = own.work;
-    for (int r = 0; r < work.rows; r++) {
+    for (int r = block.row; r < block.row + block.count; r++) {
         float* summary = clear(work, r);
         ScoreRow row{own.scores + r * SCORE_STRIDE, work.first[r], work.last[r], nullptr, nullptr, work.cap};
         if (row.first < row.last) summary[0] = largest_score(row);
@@ -153,19 +155,10 @@ inline void partition_of_pairs(const PartitionWork& work) {
     auto* queries = reinterpret_cast<uint16_t*>(work.room + work.rows * SCORE_STRIDE);
     const PairedWork own{work, work.room, queries, queries + work.rows * work.dim};
     for (int i = 0; i < work.rows * work.dim; i += LANES) store_bf16(queries + i, load(work.queries + i));
-    each_tile_group(work, [&](const RowBlock& block, int from, int to) {
-        with_rows(block.count, [&](auto r) {
-            constexpr int R = decltype(r)::value;
-            block.row == 0 ? score_block<R, true>(own, 0, from, to) : score_block<R, false>(own, block.row, from, to);
-        });
-    });
-    soften(own);
-    each_block(work, [&](const RowBlock& block) {
-        if (block.first >= block.last) return;
-        with_rows(block.count, [&](auto r) {
-            constexpr int R = decltype(r)::value;
-            block.row == 0 ? weigh_block<R, true>(own, block) : weigh_block<R, false>(own, block);
-        });
+    each_block(work, [&](const RowBlock& block, auto r, auto fetches) {
+        score_block<r.value, fetches.value>(own, block);
+        soften(own, block);
+        if (block.first < block.last) weigh_block<r.value, fetches.value>(own, block);
     });
 }
 

@@ -42,26 +42,24 @@ inline RowBlock row_block(const PartitionWork& work, int row, int count) {
     return block;
 }
 
-// Calls f(block) for the rows in blocks of about the same size.
+// Calls f(block, its number of rows, whether it is the first one) for the rows in blocks of about the same size; the last
+// two as std::integral_constant.
+template <int R = BLOCK_ROWS, class F>
+inline void with_block(const RowBlock& block, const F& f) {
+    if constexpr (R > 1) {
+        if (block.count < R) return with_block<R - 1>(block, f);
+    }
+    constexpr auto rows = std::integral_constant<int, R>();
+    block.row == 0 ? f(block, rows, std::true_type()) : f(block, rows, std::false_type());
+}
+
 template <class F>
-inline void each_block(const PartitionWork& work, F f) {
+inline void each_block(const PartitionWork& work, const F& f) {
     int blocks = (work.rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
     for (int i = 0, row = 0; i < blocks; i++) {
         int count = (work.rows - row + blocks - i - 1) / (blocks - i);
-        f(row_block(work, row, count));
+        with_block(row_block(work, row, count), f);
         row += count;
-    }
-}
-
-// Calls f with std::integral_constant of count, 1 … BLOCK_ROWS.
-template <int R = BLOCK_ROWS, class F>
-inline void with_rows(int count, F f) {
-    if constexpr (R == 1) {
-        f(std::integral_constant<int, 1>());
-    } else if (count == R) {
-        f(std::integral_constant<int, R>());
-    } else {
-        with_rows<R - 1>(count, f);
     }
 }
 
@@ -79,40 +77,17 @@ struct TileBlock {
     }
 };
 
-// Calls f(block, tile, end) for the blocks of rows and the tiles of a group of neighbours that they look at, for one
-// group after the other.
-template <class F>
-inline void each_tile_group(const PartitionWork& work, F f) {
-    constexpr int GROUP = 4;
-    for (int tile = 0; tile < PARTITION_TILES; tile += GROUP) {
-        each_block(work, [&](const RowBlock& block) {
-            int from = std::max(tile, block.first / TILE), to = std::min(tile + GROUP, (block.last + TILE - 1) / TILE);
-            if (from < to) f(block, from, to);
-        });
-    }
-}
-
-// Scores of R rows with the tiles [tile, end) of a group.
+// Scores of the rows of a block. Only the first block fetches what comes later.
 template <Kind K, int R, bool FETCH>
-inline void score_group(const Working& own, int row, int tile, int end) {
+inline void score_block(const Working& own, const RowBlock& block) {
     constexpr int C = block_columns(R);
-    for (; tile < end; tile += C) {
-        const TileBlock<C> block(own.keys, own.after_keys, tile, end);
-        score_tiles<K, R, C, FETCH>(own.work.queries + row * own.work.dim, own.work.dim, block.tiles, block.after,
-                                    own.scores + row * SCORE_STRIDE + tile * TILE, SCORE_STRIDE);
+    const PartitionWork& work = own.work;
+    const int end = (block.last + TILE - 1) / TILE;
+    for (int tile = block.first / TILE; tile < end; tile += C) {
+        const TileBlock<C> tiles(own.keys, own.after_keys, tile, end);
+        score_tiles<K, R, C, FETCH>(work.queries + block.row * work.dim, work.dim, tiles.tiles, tiles.after,
+                                    own.scores + block.row * SCORE_STRIDE + tile * TILE, SCORE_STRIDE);
     }
-}
-
-// Only the first block of rows fetches what comes later.
-template <Kind K>
-inline void score(const Working& own) {
-    each_tile_group(own.work, [&](const RowBlock& block, int from, int to) {
-        with_rows(block.count, [&](auto r) {
-            constexpr int R = decltype(r)::value;
-            block.row == 0 ? score_group<K, R, true>(own, 0, from, to)
-                           : score_group<K, R, false>(own, block.row, from, to);
-        });
-    });
 }
 
 // An empty state for row r; returns its summary.
@@ -132,22 +107,19 @@ inline const float* gather_scales(const PartitionWork& work, const uint8_t* cons
     return out;
 }
 
-inline void soften(const Working& own, int begin, int end) {
+inline void soften(const Working& own, const RowBlock& block, const float* key_scales, const float* value_scales) {
     const PartitionWork& work = own.work;
-    float key_scales[PARTITION], value_scales[PARTITION];
-    const float* keys = gather_scales(work, work.keys, begin, end, key_scales);
-    const float* values = gather_scales(work, work.values, begin, end, value_scales);
-    for (int r = 0; r < work.rows; r++) {
+    for (int r = block.row; r < block.row + block.count; r++) {
         float* summary = clear(work, r);
         if (work.first[r] >= work.last[r]) continue;
-        ScoreRow row{own.scores + r * SCORE_STRIDE, work.first[r], work.last[r], keys, values, work.cap};
+        ScoreRow row{own.scores + r * SCORE_STRIDE, work.first[r], work.last[r], key_scales, value_scales, work.cap};
         summary[0] = largest_score(row);
         summary[1] = weights_of(row, summary[0]);
     }
 }
 
 // Places that only some rows of a block look at are added row by row: never a weight 0 × an unwritten value.
-template <Kind K>
+template <Kind K, int R, bool FETCH>
 inline void weigh_block(const Working& own, const RowBlock& block) {
     const PartitionWork& work = own.work;
     const int64_t stride = state_floats(work.dim);
@@ -158,22 +130,23 @@ inline void weigh_block(const Working& own, const RowBlock& block) {
     };
     int end = block.row + block.count;
     for (int r = block.row; r < end; r++) alone(r, work.first[r], std::min(work.last[r], block.all_first));
-    if (block.all_first < block.all_last) {
-        with_rows(block.count, [&](auto r) {
-            constexpr int R = decltype(r)::value;
-            auto together = block.row == 0 ? weigh<K, R, true> : weigh<K, R, false>;
-            together(own.scores + block.row * SCORE_STRIDE, SCORE_STRIDE, own.values, own.after_values, own.value_width,
-                     block.all_first, block.all_last, work.states + block.row * stride, stride);
-        });
-    }
+    if (block.all_first < block.all_last)
+        weigh<K, R, FETCH>(own.scores + block.row * SCORE_STRIDE, SCORE_STRIDE, own.values, own.after_values,
+                           own.value_width, block.all_first, block.all_last, work.states + block.row * stride, stride);
     for (int r = block.row; r < end; r++) alone(r, std::max(work.first[r], block.all_last), work.last[r]);
 }
 
 template <Kind K>
 inline void reduce(const Working& own, int begin, int end) {
-    score<K>(own);
-    soften(own, begin, end);
-    each_block(own.work, [&](const RowBlock& block) { weigh_block<K>(own, block); });
+    const PartitionWork& work = own.work;
+    float key_room[PARTITION], value_room[PARTITION];
+    const float* key_scales = gather_scales(work, work.keys, begin, end, key_room);
+    const float* value_scales = gather_scales(work, work.values, begin, end, value_room);
+    each_block(work, [&](const RowBlock& block, auto r, auto fetches) {
+        score_block<K, r.value, fetches.value>(own, block);
+        soften(own, block, key_scales, value_scales);
+        weigh_block<K, r.value, fetches.value>(own, block);
+    });
 }
 
 // The same with tiles [begin, end) made floats first: cheaper for many rows, and for heads that are no whole vectors.

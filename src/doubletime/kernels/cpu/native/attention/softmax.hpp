@@ -7,11 +7,10 @@
 
 namespace dt::DT_LEVEL {
 
-// 2ˣ for x ≤ 0 to about one unit in the last place, exactly 1 for 0 and exactly 0 below -126: the whole part goes to the
-// exponent, the rest through a polynomial that was fitted to the least relative error (2e-9) on [-½, ½].
+// 2ˣ for x ≤ 0 to about one unit in the last place, exactly 1 for 0, and 0 where it is too small: the whole part goes to
+// the exponent, the rest through a polynomial that was fitted to the least relative error (2e-9) on [-½, ½].
 inline V exp2(V x) {
-    const V lowest = set1(-126.0f);
-    V y = max(x, lowest);
+    V y = max(x, set1(-1000.0f));
     V n = round(y);
     V r = y - n;
     V p = set1(1.535336196e-4f);
@@ -21,8 +20,9 @@ inline V exp2(V x) {
     p = fma(p, r, set1(2.402264774e-1f));
     p = fma(p, r, set1(6.931471825e-1f));
     p = fma(p, r, set1(1.0f));
-    return less(x, lowest, zero(), ldexp(p, n));
+    return scaled(p, n);
 }
+inline float exp2(float x) { return first(exp2(set1(x))); }
 
 // The hyperbolic tangent: a polynomial near 0 (Cephes, Moshier 1989), otherwise 1 - 2 / (1 + e²ˣ).
 inline V tanh(V x) {
@@ -57,14 +57,18 @@ struct ScoreRow {
     float cap;
 };
 
+// Scales, caps and masks the scores; returns the largest.
 inline float largest_score(const ScoreRow& row) {
+    const bool plain = row.key_scales == nullptr && row.cap == 0.0f;
     V best = set1(-INFINITY);
     for (int at = row.first / LANES * LANES; at < row.last; at += LANES) {
         V score = load(row.scores + at);
-        if (row.key_scales != nullptr) score = score * load(row.key_scales + at);
-        if (row.cap != 0.0f) score = set1(row.cap) * tanh(score);
-        score = within(score, row.first - at, row.last - at, set1(-INFINITY));
-        store(row.scores + at, score);
+        if (!plain || at < row.first || at + LANES > row.last) {
+            if (row.key_scales != nullptr) score = score * load(row.key_scales + at);
+            if (row.cap != 0.0f) score = set1(row.cap) * tanh(score);
+            score = within(score, row.first - at, row.last - at, set1(-INFINITY));
+            store(row.scores + at, score);
+        }
         best = max(score, best);
     }
     return largest(best);
@@ -86,15 +90,15 @@ inline float weights_of(const ScoreRow& row, float most) {
 inline float* summary_of(float* state, int dim) { return state + state_width(dim); }
 inline const float* summary_of(const float* state, int dim) { return state + state_width(dim); }
 
-inline float exp2(float x) { return largest(exp2(set1(x))); }
-
 inline void merge(float* state, const float* next, int dim) {
     float* own = summary_of(state, dim);
     const float* other = summary_of(next, dim);
     if (other[0] == -INFINITY) return;
     float most = own[0] > other[0] ? own[0] : other[0];
     bool empty = own[0] == -INFINITY;
-    float keep = empty ? 0.0f : exp2(own[0] - most), take = exp2(other[0] - most);
+    // 2⁰ is 1 exactly: the larger of the two need not be computed.
+    float keep = own[0] == most ? 1.0f : empty ? 0.0f : exp2(own[0] - most);
+    float take = other[0] == most ? 1.0f : exp2(other[0] - most);
     V keeps = set1(keep), takes = set1(take);
     for (int64_t i = 0; i < state_width(dim); i += LANES) {
         V added = load(next + i) * takes;

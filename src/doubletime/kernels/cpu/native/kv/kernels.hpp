@@ -15,20 +15,24 @@ inline void scale(const float* x, int n, float factor, float* out) {
     if (i < n) store_n(out + i, load_n(x + i, n - i) * set1(factor), n - i);
 }
 
+// Loads and stores of n ≤ 16 floats; whole vectors, the usual case, without a mask.
+inline V take(const float* p, int n) { return n == LANES ? load(p) : load_n(p, n); }
+inline void put(float* p, V x, int n) { n == LANES ? store(p, x) : store_n(p, x, n); }
+
 // Rotary position embedding (Su et al. 2021) of pairs (x[i], x[i + half]). `out` may be x.
 inline void rotate(const float* x, const float* cosines, const float* sines, int half, float* out) {
     for (int i = 0; i < half; i += LANES) {
         int n = half - i < LANES ? half - i : LANES;
-        V left = load_n(x + i, n), right = load_n(x + half + i, n);
-        V cosine = load_n(cosines + i, n), sine = load_n(sines + i, n);
-        store_n(out + i, left * cosine - right * sine, n);
-        store_n(out + half + i, right * cosine + left * sine, n);
+        V left = take(x + i, n), right = take(x + half + i, n);
+        V cosine = take(cosines + i, n), sine = take(sines + i, n);
+        put(out + i, left * cosine - right * sine, n);
+        put(out + half + i, right * cosine + left * sine, n);
     }
 }
 
 inline float largest_magnitude(const float* x, int dim) {
     V most = zero();
-    for (int i = 0; i < dim; i += LANES) most = max(abs(load_n(x + i, dim - i < LANES ? dim - i : LANES)), most);
+    for (int i = 0; i < dim; i += LANES) most = max(abs(take(x + i, dim - i < LANES ? dim - i : LANES)), most);
     return largest(most);
 }
 
@@ -43,7 +47,7 @@ inline void write(const float* x, int dim, float factor, typename Stored<K>::Ite
     typename Stored<K>::Item items[LANES];
     for (int i = 0; i < dim; i += LANES) {
         int n = dim - i < LANES ? dim - i : LANES;
-        V own = load_n(x + i, n);
+        V own = take(x + i, n);
         narrow(items, K == Q8 ? own * set1(factor) : own, std::integral_constant<Kind, K>());
         if (step == 1) {
             std::memcpy(out + i, items, sizeof(items[0]) * size_t(n));

@@ -4,6 +4,8 @@
 // hold 8 × 2 × 15 × 127 = 30,480 at most: a block of 32 never saturates. Integers are exact within a block; blocks are
 // summed up as floats, in order.
 #pragma once
+#include <type_traits>
+
 #include "linear/panel.hpp"
 
 namespace dt::DT_LEVEL {
@@ -73,6 +75,8 @@ struct MaddQ4 {
             const __m256i own = _mm256_set1_epi32(*(const int32_t*)(x + m * stride));
             sum[m].a = _mm256_add_epi16(sum[m].a, _mm256_maddubs_epi16(w0, own));
             sum[m].b = _mm256_add_epi16(sum[m].b, _mm256_maddubs_epi16(w1, own));
+            // Keeps GCC from adding in another order, for which it would need many more registers (1.5 times faster).
+            asm("" : "+x"(sum[m].a), "+x"(sum[m].b));
         }
     }
 };

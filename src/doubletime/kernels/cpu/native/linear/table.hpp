@@ -31,6 +31,9 @@ struct LinearKernels {
     // Tiles [first, last) of the product of `rows` prepared rows, which lie prepared_bytes apart. first is even, and last
     // too or behind the end. GATED: n is a multiple of two tiles.
     void (*product)(const Matrix& w, const void* prepared, int rows, const Target& target, int first, int last);
+    // For benchmarks: what one thread does at most (see peak.hpp).
+    int64_t (*peak)(int kind);
+    float (*read)(const float* data, int64_t count);
 };
 
 }  // namespace dt

@@ -57,6 +57,9 @@ inline __m256 ldexp8(__m256 x, __m256 n) {
 }
 // x × 2ⁿ for whole n in [-126, 127]
 inline V ldexp(V x, V n) { return {ldexp8(x.a, n.a), ldexp8(x.b, n.b)}; }
+// x × 2ⁿ for any whole n ≤ 127; 0 below 2⁻¹²⁶
+inline V scaled(V x, V n) { return less(n, set1(-126.0f), zero(), ldexp(x, max(n, set1(-126.0f)))); }
+inline float first(V x) { return _mm256_cvtss_f32(x.a); }
 
 inline V load_f16(const uint16_t* p) {
     return {_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1))};

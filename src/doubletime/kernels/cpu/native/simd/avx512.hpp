@@ -43,6 +43,9 @@ inline V less(V a, V b, V x, V y) { return {_mm512_mask_blend_ps(_mm512_cmp_ps_m
 inline V ldexp(V a, V n) {
     return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_slli_epi32(_mm512_cvtps_epi32(n.v), 23)))};
 }
+// a × 2ⁿ for any whole n; 0 where that is too small
+inline V scaled(V a, V n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+inline float first(V a) { return _mm512_cvtss_f32(a.v); }
 
 inline V load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)p))}; }
 inline void store_f16(uint16_t* p, V a) {

@@ -78,6 +78,9 @@ inline V ldexp(const V& a, const V& n) {
         return r;
     });
 }
+// x × 2ⁿ for any whole n ≤ 127; 0 below 2⁻¹²⁶
+inline V scaled(const V& x, const V& n) { return less(n, set1(-126.0f), zero(), ldexp(x, max(n, set1(-126.0f)))); }
+inline float first(const V& x) { return x.v[0]; }
 
 inline uint32_t bits_of(float x) {
     uint32_t u;
