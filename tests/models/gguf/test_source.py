@@ -69,9 +69,11 @@ def test_dense_tensors_come_in_one_dtype(dtype: torch.dtype) -> None:
         assert torch.equal(found, expected.to(dtype)), tensor
 
 
-def test_without_a_dtype_the_file_s_own_is_kept() -> None:
-    assert GGUFSource(FIXTURES / "qwen3.gguf").dtype is torch.float16
-    assert GGUFSource(FIXTURES / "mixed.gguf").dtype is torch.bfloat16
+def test_without_a_dtype_the_file_s_own_is_kept(tmp_path: Path) -> None:
+    shape, values = tiny_shape("qwen3"), weights("qwen3")
+    for kind, dtype in (("F32", torch.float32), ("BF16", torch.bfloat16), ("F16", torch.float16)):
+        assert GGUFSource(write(tmp_path / f"{kind}.gguf", shape, values, kind)).dtype is dtype
+    assert GGUFSource(FIXTURES / "mixed.gguf").dtype is torch.float16
 
 
 def test_reading_again_gives_other_memory() -> None:

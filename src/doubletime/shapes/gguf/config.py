@@ -16,7 +16,7 @@ EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 _MOST_LAYERS = 4096  # any more are damage, and would fill the memory
 _GEMMA3_PERIOD = 6  # every sixth layer sees everything; files say nothing of it
 _GEMMA3_27B_LAYERS = 62  # the one size whose scores are scaled by hidden / heads
-_DTYPES = {TensorType.F32: "float32", TensorType.F16: "float16"}
+_DTYPES = {TensorType.F32: "float32", TensorType.BF16: "bfloat16"}  # float16 beside quantized matrices
 
 
 def shape_from_gguf(file: GGUF) -> ModelShape:
@@ -56,7 +56,7 @@ def _common(keys: Keys, file: GGUF) -> dict[str, Any]:
         "attention_bias": "blk.0.attn_q.bias" in file.tensors,
         "tie_word_embeddings": HEAD not in file.tensors,
         "eos_token_id": file.metadata.get("tokenizer.ggml.eos_token_id"),
-        "dtype": _DTYPES.get(file.tensors[EMBEDDING].kind, "bfloat16"),
+        "dtype": _DTYPES.get(file.tensors[EMBEDDING].kind, "float16"),
     }
 
 
