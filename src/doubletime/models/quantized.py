@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -88,7 +89,8 @@ def quantize(weight: Tensor, bits: int, group: int, symmetric: bool = True) -> Q
     codes = torch.empty((count, columns * bits // 8), dtype=torch.uint8)
     scales = torch.empty((count, columns // group))
     mins = None if symmetric else torch.empty_like(scales)
-    for rows in row_chunks(count, columns):
+
+    def work(rows: slice) -> None:
         groups = weight[rows].float().view(-1, columns // group, group)
         if not bool(groups.isfinite().all()):
             raise ValueError("a weight is not finite: its matrix cannot be quantized")
@@ -98,6 +100,8 @@ def quantize(weight: Tensor, bits: int, group: int, symmetric: bool = True) -> Q
             found, scales[rows] = round_symmetric4(groups) if bits == 4 else round_symmetric8(groups)
         flat = found.to(torch.uint8).view(-1, columns)
         codes[rows] = flat if bits == 8 else pack(flat)
+
+    for_each(work, row_chunks(count, columns))
     return Quantized(bits, group, codes, scales, mins)
 
 
@@ -105,6 +109,22 @@ def row_chunks(rows: int, columns: int) -> Iterator[slice]:
     """Slices of rows that hold about CHUNK numbers each."""
     step = max(1, CHUNK // max(1, columns))
     return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+def for_each(work: Callable[[slice], None], chunks: Iterable[slice]) -> None:
+    """Works on the chunks on threads of their own, each of which runs torch's operators alone.
+
+    Small operators that are split over torch's threads wait for each other after each: on a busy machine, most of the
+    time.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(work, chunks):
+                pass
+    finally:
+        torch.set_num_threads(threads)
 
 
 def pack(codes: Tensor) -> Tensor:

@@ -43,4 +43,4 @@ def _names(config: EngineConfig) -> tuple[str, ...]:
     if config.model is None:
         return ("help-small",)
     folder = Path(config.model)
-    return tuple(dict.fromkeys((config.model, folder.resolve().name))) if folder.is_dir() else (config.model,)
+    return tuple(dict.fromkeys((config.model, folder.resolve().name))) if folder.exists() else (config.model,)

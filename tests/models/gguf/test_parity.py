@@ -15,10 +15,14 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from doubletime import LLM, SamplingParams
+from doubletime.decoding.tokenizer import Tokenizer
+from doubletime.engine.sources import shipped_model
+from doubletime.models.checkpoint import SafetensorsSource
 from doubletime.models.gguf import GGUFSource
 from doubletime.models.quantized import Quantized
 from doubletime.shapes import tensors
 from tests.checkpoints import TIE, random_prompts
+from tests.decoding.gguf.headers import shipped
 from tests.models.gguf.tiny import save, tiny_shape, weights
 from tests.models.gguf.written import write
 
@@ -66,8 +70,26 @@ def test_written_files_answer_as_the_model_with_their_values(kind: str, tmp_path
     check_greedy(path, oracle(save(tmp_path / "original", "llama-mixed", kept)), kernels="torch")
 
 
-def test_a_file_with_every_quantized_type_answers_nearly_so_on_any_kernels(tmp_path: Path) -> None:
-    source = GGUFSource(FIXTURES / "mixed.gguf", torch.float32)
+@pytest.mark.parametrize("file", ["mixed", "low"])
+def test_files_with_every_quantized_type_answer_nearly_so_on_any_kernels(file: str, tmp_path: Path) -> None:
+    source = GGUFSource(FIXTURES / f"{file}.gguf", torch.float32)
     found = {name: source.read(name) for name in tensors(source.shape)}
     kept = {name: each.dequantize() if isinstance(each, Quantized) else each for name, each in found.items()}
-    check_greedy(FIXTURES / "mixed.gguf", oracle(save(tmp_path, "llama-mixed", kept)), within=0.2)
+    check_greedy(FIXTURES / f"{file}.gguf", oracle(save(tmp_path, "llama-mixed", kept)), within=0.2)
+
+
+def test_the_shipped_model_as_a_file_says_what_the_shipped_model_says(tmp_path: Path) -> None:
+    """Text in, text out: tokenizer, chat template and end tokens come from the file."""
+    original = Tokenizer(shipped_model())
+    keys = {**shipped().metadata, "tokenizer.chat_template": original.chat_template}
+    source = SafetensorsSource(shipped_model(), torch.float32)
+    values = {name: tensor for name in tensors(source.shape) if isinstance(tensor := source.read(name), Tensor)}
+    path = write(tmp_path / "help.gguf", source.shape, values, tokenizer=keys)
+    params = SamplingParams(temperature=0, max_tokens=32)
+    question = [{"role": "user", "content": "What does os.listdir do?"}]
+    said = []
+    for model in (None, str(path)):
+        with LLM(model, dtype="float32", kv_memory="16MB", max_model_len=128) as llm:
+            outputs = llm.generate(["def add(a, b):", llm.chat_prompt(question)], params, progress=False)
+        said.append([(output.prompt_token_ids, output.outputs[0].text) for output in outputs])
+    assert said[0] == said[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -14,10 +15,18 @@ from doubletime.shapes import ModelShape
 _ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen3": gguf.MODEL_ARCH.QWEN3}
 
 
-def write(path: Path, shape: ModelShape, tensors: Mapping[str, Tensor], kind: str = "F32", **options: int) -> Path:
-    """A Llama or Qwen3 file whose matrices are of type `kind` (norms: F32), without a tokenizer."""
+def write(
+    path: Path,
+    shape: ModelShape,
+    tensors: Mapping[str, Tensor],
+    kind: str = "F32",
+    tokenizer: Mapping[str, Any] | None = None,
+    **options: int,
+) -> Path:
+    """A Llama or Qwen3 file whose matrices are of type `kind` (norms: F32). `tokenizer`: its keys, if it has one."""
     made = gguf.GGUFWriter(path, shape.family, **options)
     _metadata(made, shape)
+    _tokenizer(made, tokenizer or {"tokenizer.ggml.model": "none"})
     names = gguf.get_tensor_name_map(_ARCHITECTURES[shape.family], shape.layers)
     for name, tensor in tensors.items():
         values = _interleaved(name, tensor.numpy(), shape)
@@ -42,7 +51,12 @@ def _metadata(made: gguf.GGUFWriter, shape: ModelShape) -> None:
     made.add_layer_norm_rms_eps(shape.norm_eps)
     made.add_context_length(shape.max_position)
     made.add_rope_freq_base(shape.rope.theta)
-    made.add_tokenizer_model("none")
+
+
+def _tokenizer(made: gguf.GGUFWriter, keys: Mapping[str, Any]) -> None:
+    kinds = {bool: made.add_bool, str: made.add_string, int: made.add_uint32, list: made.add_array}
+    for key, value in keys.items():
+        kinds[type(value)](key, value)
 
 
 def _interleaved(name: str, values: np.ndarray, shape: ModelShape) -> np.ndarray:

@@ -128,7 +128,7 @@ def test_other_versions_and_big_endian_files_are_refused(path: Path, version: by
         read_gguf(path)
 
 
-@pytest.mark.parametrize(("number", "name"), [(10, "Q2_K"), (23, "IQ4_XS"), (99, "number 99, unknown here")])
+@pytest.mark.parametrize(("number", "name"), [(16, "IQ2_XXS"), (34, "TQ1_0"), (99, "number 99, unknown here")])
 def test_other_tensor_types_are_refused_by_name(path: Path, number: int, name: str) -> None:
     edit(path, place_of(path, b"one") + 4 + 16, struct.pack("<I", number))
     with pytest.raises(BadGGUF, match=rf"one: tensor type {name} is not supported \(supported: F32, F16"):

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from doubletime.models.gguf.blocks import FORMATS, Bytes, Floats
+from doubletime.models.gguf.formats import FORMATS
+from doubletime.models.gguf.groups import Bytes, Floats
 from doubletime.models.quantized import Quantized
 from doubletime.shapes.gguf import BadGGUF, TensorInfo, TensorType
 

@@ -24,8 +24,8 @@ struct Cut {
 
 inline int bits_of(int kind) { return kind == F32 ? 32 : kind == Q8 ? 8 : kind == Q4 ? 4 : 16; }
 
-// About how long two tiles take with this many rows, in microseconds of one thread: what their bytes or their arithmetic
-// takes, at 11 GB/s and 100 to 300 G operations a second. Only the sizes of pieces hang on it.
+// About how long two tiles take with this many rows, in microseconds of one thread: what their bytes or their
+// arithmetic takes, at 11 GB/s and 100 to 300 G operations a second. Only the sizes of pieces hang on it.
 inline double pair_cost(const Matrix& w, int rows) {
     const double numbers = 2.0 * TILE * w.k;
     const double speed = w.kind == F32 || w.kind == F16 ? 100e3 : w.kind == BF16 ? 170e3 : 300e3;

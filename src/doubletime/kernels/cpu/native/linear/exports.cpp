@@ -32,6 +32,6 @@ DT_EXPORT void dt_linear(const Matrix* w, const float* x, int64_t x_stride, int 
 DT_EXPORT void dt_experts(const Matrix* gate_ups, const Matrix* downs, int count, int top_k, const float* x,
                           int64_t x_stride, int rows, const float* weights, const int32_t* ids, int64_t route_stride,
                           int activation, float* hidden, int64_t hidden_stride) {
-    experts({gate_ups, downs, count, top_k, Activation(activation)}, {weights, ids, route_stride}, x, x_stride, rows, hidden,
-            hidden_stride);
+    const Experts layer{gate_ups, downs, count, top_k, Activation(activation)};
+    experts(layer, {weights, ids, route_stride}, x, x_stride, rows, hidden, hidden_stride);
 }

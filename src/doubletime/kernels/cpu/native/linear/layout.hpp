@@ -1,8 +1,8 @@
 // Where the numbers of a packed matrix lie.
 //
 // A matrix is cut into strips of STRIP rows, which its level multiplies side by side. A strip is a run of groups along
-// k, and a group a header (float16 scales of its rows, then mins) and some blocks of codes: what a product reads, in the
-// order in which it reads it. Q8 and Q4 strips end with one float factor for each row.
+// k, and a group a header (float16 scales of its rows, then mins) and some blocks of codes: what a product reads, in
+// the order in which it reads it. Q8 and Q4 strips end with one float factor for each row.
 #pragma once
 #include "abi.hpp"
 #include "simd/level.hpp"

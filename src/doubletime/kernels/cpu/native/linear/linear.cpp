@@ -10,8 +10,8 @@ namespace dt {
 namespace {
 
 constexpr int PREPARED_SLOT = 1, NORMED_SLOT = 2;
-constexpr int OWN_ROWS = 4;            // so few rows are prepared by each thread for itself: cheaper than one more region
-constexpr int PIECE_NUMBERS = 1 << 14; // activations that a piece prepares
+constexpr int OWN_ROWS = 4;  // so few rows each thread prepares for itself: cheaper than one more region
+constexpr int PIECE_NUMBERS = 1 << 14;  // activations that a piece prepares
 
 struct Job {
     const Matrix& w;

@@ -5,8 +5,8 @@
 
 namespace dt {
 
-// target ← x · wᵀ + bias for rows x [rows, k] that lie x_stride floats apart, each normed first unless `norm` is null or
-// has no weight. Uses scratch slots 0 to 2. The target may be x only where `store` is ADD and the norm's rows fit.
+// target ← x · wᵀ + bias for rows x [rows, k] that lie x_stride floats apart, each normed first unless `norm` is null
+// or has no weight. The target overlaps nothing that is read but itself. Uses scratch slots 0 to 2.
 void linear(const Matrix& w, const float* x, int64_t x_stride, int rows, const Norm* norm, const Target& target);
 
 // One row as a product with `w` wants it.

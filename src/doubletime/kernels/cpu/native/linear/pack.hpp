@@ -73,7 +73,8 @@ inline void pack_codes_row(const Matrix& form, const Layout& l, const uint8_t* f
 }
 
 // Scales and mins of one row; a channel's only scale becomes its factor.
-inline void pack_scales_row(const Matrix& form, const Layout& l, const Source& from, int n, uint8_t* strip, float* factors) {
+inline void pack_scales_row(const Matrix& form, const Layout& l, const Source& from, int n, uint8_t* strip,
+                            float* factors) {
     const int count = by_channel(form) ? 1 : l.groups, row = n % STRIP;
     const float* scales = from.scales + int64_t(n) * count;
     const float* mins = form.has_mins ? from.mins + int64_t(n) * count : nullptr;
@@ -103,8 +104,8 @@ inline void pack_row(const Matrix& form, const Layout& l, const Source& from, in
     pack_scales_row(form, l, from, n, strip, factors);
 }
 
-inline void pack(const Matrix& form, const void* values, const float* scales, const float* mins, void* packed, int first,
-                 int last) {
+inline void pack(const Matrix& form, const void* values, const float* scales, const float* mins, void* packed,
+                 int first, int last) {
     Layout l = layout_of(form);
     const Source from{values, scales, mins};
     for (int s = first / STRIP_TILES; s * STRIP_TILES < last; s++) {

@@ -20,7 +20,7 @@ struct Panel {
 
 using PanelKernel = void (*)(const Panel&);
 
-// Into the second cache: the first is full of what is being read, and its few outstanding misses would hold up everything.
+// Into the second cache: the first is full of what is being read, and its few outstanding misses would hold up all.
 inline const uint8_t* fetch(const uint8_t* ahead, int lines) {
     for (int i = 0; i < lines; i++) __builtin_prefetch(ahead + 64 * i, 0, 2);
     return ahead + 64 * lines;

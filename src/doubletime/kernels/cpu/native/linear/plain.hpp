@@ -17,7 +17,8 @@ struct Plain {
         for (int g = 0; g < p.groups; g++) {
             auto header = (const uint16_t*)group;
             const V scale = p.header_bytes ? load_f16(header) : set1(1.0f);
-            const V low = p.header_bytes > 2 * STRIP ? load_f16(header + STRIP) : scale * set1(KIND == Q8 ? 128.0f : 8.0f);
+            const bool mins = p.header_bytes > 2 * STRIP;
+            const V low = mins ? load_f16(header + STRIP) : scale * set1(KIND == Q8 ? 128.0f : 8.0f);
             group += p.header_bytes;
             for (int b = 0; b < p.blocks; b++, x += p.block_k) {
                 ahead = fetch(ahead, p.lines);

@@ -22,7 +22,9 @@ namespace dt::DT_LEVEL {
 #if defined(DT_LEVEL_AVX512)
 template <int KIND>
 inline Family quantized_family(const Matrix& w) {
-    if (KIND == Q8 && w.group == 16) return w.has_mins ? family<Vnni<Q8, 16, true, true>>() : family<Vnni<Q8, 16, true, false>>();
+    if (KIND == Q8 && w.group == 16) {
+        return w.has_mins ? family<Vnni<Q8, 16, true, true>>() : family<Vnni<Q8, 16, true, false>>();
+    }
     if (w.has_mins) return family<Vnni<KIND, 32, true, true>>();
     if (KIND == Q8 && by_channel(w)) return family<Vnni<Q8, 32, false, false>>();
     return family<Vnni<KIND, 32, true, false>>();
@@ -61,8 +63,8 @@ inline Family family_of(const Matrix& w) {
 constexpr int64_t ROWS_BYTES = 192 << 10;  // of activations, that stay in the second cache while strips pass
 constexpr int SUMS_SLOT = 0;               // of this thread's scratch
 
-// Bytes of a strip that are read by all panels in turn, while as many are fetched. Where memory alone counts short slices
-// keep the stream even (measured: 27 GB/s a core against 20 with 32 KiB); otherwise long ones let it overlap.
+// Bytes of a strip that are read by all panels in turn, while as many are fetched. Where memory alone counts, short
+// slices keep the stream even (measured: 27 GB/s a core against 20 with 32 KiB); otherwise long ones let it overlap.
 inline int64_t slice_bytes(int rows) { return rows <= 2 ? 4 << 10 : 32 << 10; }
 
 // One call of product().
@@ -107,7 +109,8 @@ struct Product {
         for (int g = 0; g < l.groups; g += slice_groups) {
             const int end = std::min(g + slice_groups, l.groups);
             for (int s = first; s < last; s++) {
-                const uint8_t* next = s + 1 < last ? group_at(s + 1, g) : end < l.groups ? group_at(first, end) : group_at(last, 0);
+                const uint8_t* below = end < l.groups ? group_at(first, end) : group_at(last, 0);
+                const uint8_t* next = s + 1 < last ? group_at(s + 1, g) : below;
                 slice(s, g, end, next, sums.strip(s));
             }
         }

@@ -53,7 +53,8 @@ inline void store_tile(const Matrix& w, const Layout& l, const SumsView& sums, c
 }
 
 // Tiles [first, last).
-inline void store_tiles(const Matrix& w, const Layout& l, const SumsView& sums, const Target& target, int first, int last) {
+inline void store_tiles(const Matrix& w, const Layout& l, const SumsView& sums, const Target& target, int first,
+                        int last) {
     if (target.store == Store::GATED) {
         for (int t = first; t < last; t += 2) store_gated(w, l, sums, target, t);
     } else {

@@ -43,13 +43,14 @@ struct Vnni {
     static __m512 word(const uint8_t* p) { return _mm512_set1_ps(*(const float*)p); }
 
     template <int ROWS>
-    static inline __attribute__((always_inline)) void block(const uint8_t* header, const uint8_t* weights, const uint8_t* x,
-                                                            int64_t stride, __m512 (&total)[ROWS][2]) {
+    static inline __attribute__((always_inline)) void block(const uint8_t* header, const uint8_t* weights,
+                                                            const uint8_t* x, int64_t stride,
+                                                            __m512 (&total)[ROWS][2]) {
         __m512i sum[ROWS][2];
 #pragma GCC unroll 6
         for (int m = 0; m < ROWS; m++) {
-            sum[m][0] = MINS ? _mm512_setzero_si512() : _mm512_set1_epi32(*(const int32_t*)(x + m * stride + BLOCK + 4));
-            sum[m][1] = sum[m][0];
+            const auto* start = (const int32_t*)(x + m * stride + BLOCK + 4);  // see prepare.hpp
+            sum[m][0] = sum[m][1] = MINS ? _mm512_setzero_si512() : _mm512_set1_epi32(*start);
         }
         constexpr int STEPS = BLOCK / (KIND == Q8 ? 4 : 8);
 #pragma GCC unroll 8

@@ -13,7 +13,7 @@ import gguf
 import numpy as np
 import torch
 
-from doubletime.models.gguf.blocks import FORMATS
+from doubletime.models.gguf.formats import FORMATS
 from doubletime.models.gguf.read import read_dense, read_quantized
 from doubletime.shapes.gguf import BadGGUF, TensorInfo, TensorType
 
@@ -29,8 +29,8 @@ def stored(path: Path, kind: TensorType, shape: tuple[int, ...], raw: np.ndarray
 def finite(kind: TensorType, count: int) -> np.ndarray:
     """Random blocks whose float16 numbers are neither infinite nor NaN, [count, bytes of a block]."""
     raw = np.random.RandomState(kind.number).randint(0, 256, (count, kind.block_bytes)).astype(np.uint8)
-    at = {TensorType.Q6_K: (208,), TensorType.Q8_0: (0,), TensorType.Q4_0: (0,), TensorType.Q5_0: (0,)}
-    for first in at.get(kind, (0, 2)):
+    at = {TensorType.Q2_K: (80, 82), TensorType.Q3_K: (108,), TensorType.Q6_K: (208,)}
+    for first in at.get(kind, (0, 2) if FORMATS[kind].mins else (0,)):
         raw[:, first + 1] &= 0xBB  # the top bits of the exponent
     return raw
 

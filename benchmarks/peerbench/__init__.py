@@ -1,0 +1,1 @@
+"""The same random models through this engine and its peers, side by side on one machine."""
