@@ -15,13 +15,14 @@ from dataclasses import asdict
 from os import cpu_count
 from pathlib import Path
 
-from benchmarks.kernel_bench import attention, linear, sampling
+from benchmarks.kernel_bench import attention, experts, linear, sampling
 from benchmarks.kernel_bench.ceilings import Ceilings, measure_ceilings
 from benchmarks.kernel_bench.record import Record
 from doubletime.kernels.cpu.library import level, set_threads
 
 FAMILIES: dict[str, Callable[[Ceilings, float], Iterator[Record]]] = {
     "linear": linear.measure,
+    "experts": experts.measure,
     "attention": attention.measure,
     "sampling": sampling.measure,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_a_crash_leaves_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before the end: nothing was renamed and nothing cleaned up."""
-    monkeypatch.setattr(save.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     source = Breaking(open_source(str(checkpoint("llama")), quantize="int8"))
     with pytest.raises(OSError, match="the disk broke"):
         save_quantized(source, {}, "int8", tmp_path / "out", lambda: None)

@@ -48,8 +48,8 @@ int64_t rounded(int64_t floats) { return (floats + TILE - 1) / TILE * TILE; }
 // One layer's attention.
 class Attention {
   public:
-    Attention(const Model& model, const Layer& layer, const Batch& batch, const AttentionPlan& plan, const float* queries,
-              int64_t query_stride, float* out, int64_t out_stride)
+    Attention(const Model& model, const Layer& layer, const Batch& batch, const AttentionPlan& plan,
+              const float* queries, int64_t query_stride, float* out, int64_t out_stride)
         : model_(model), layer_(layer), batch_(batch), cache_(batch.caches[layer.group]), plan_(plan),
           kernels_(kernels().attention), queries_(queries), query_stride_(query_stride), out_(out),
           out_stride_(out_stride), dim_(model.head_dim), group_heads_(model.heads / model.kv_heads),
@@ -158,7 +158,8 @@ class Attention {
         return std::min(PARTITION, position + 1 - partition * PARTITION);
     }
 
-    void compute(const AttentionTask& task, int32_t partition, const Tiles& tiles, const Tiles& next, const Room& own) const {
+    void compute(const AttentionTask& task, int32_t partition, const Tiles& tiles, const Tiles& next,
+                 const Room& own) const {
         look(task, partition, own);
         const Later later(tiles, next);
         const float cap = layer_.soft_cap > 0.0f ? layer_.soft_cap * LOG2_E : 0.0f;

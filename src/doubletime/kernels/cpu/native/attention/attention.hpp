@@ -5,7 +5,7 @@
 
 namespace dt {
 
-// queries and out: [rows][heads × head_dim], their rows `stride` floats apart; `out` may be the same memory as `queries`.
+// queries and out: [rows][heads × head_dim], their rows `stride` floats apart; `out` may be the memory of `queries`.
 // The cache holds the keys and values of these rows already; `plan` is that of the layer's KV group.
 void attend(const Model& model, const Layer& layer, const Batch& batch, const AttentionPlan& plan, const float* queries,
             int64_t query_stride, float* out, int64_t out_stride);

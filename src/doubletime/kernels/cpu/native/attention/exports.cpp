@@ -19,7 +19,8 @@ DT_EXPORT void dt_attend(const dt::Model* model, const dt::Layer* layer, const d
 }
 
 // How many tasks a KV group of the batch is cut into, and how many partitions they read in all.
-DT_EXPORT int64_t dt_attention_tasks(const dt::Model* model, const dt::Batch* batch, int32_t group, int64_t* partitions) {
+DT_EXPORT int64_t dt_attention_tasks(const dt::Model* model, const dt::Batch* batch, int32_t group,
+                                     int64_t* partitions) {
     dt::AttentionPlan plan = dt::plan_attention(*model, *batch, group);
     *partitions = 0;
     for (const auto& task : plan.tasks) *partitions += task.last - task.first;

@@ -21,8 +21,8 @@ struct PairedWork {
 
 // Sixteen numbers and sixteen more, side by side → pairs of the same place.
 inline __m512i pair_up(__m512i x) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
-                                           20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,  //
+                                           23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(order, x);
 }
 
@@ -122,11 +122,12 @@ inline void weigh_block(const PairedWork& own, const RowBlock& block) {
     const int64_t stride = state_floats(work.dim);
     const uint16_t* weights = own.weights + block.row * PARTITION;
     float* out = work.states + block.row * stride;
+    const auto *values = work.values, *after = work.after_values;
     int at = 0;
     for (; at + C * LANES <= work.dim; at += C * LANES)
-        weigh_pairs<R, C, FETCH>(weights, work.values, work.after_values, work.dim, at, block.first, block.last, out, stride);
+        weigh_pairs<R, C, FETCH>(weights, values, after, work.dim, at, block.first, block.last, out, stride);
     for (; at < work.dim; at += LANES)
-        weigh_pairs<R, 1, FETCH>(weights, work.values, work.after_values, work.dim, at, block.first, block.last, out, stride);
+        weigh_pairs<R, 1, FETCH>(weights, values, after, work.dim, at, block.first, block.last, out, stride);
 }
 
 // Scores become weights 2^(score - largest), rounded; returns their sum.

@@ -42,8 +42,8 @@ inline RowBlock row_block(const PartitionWork& work, int row, int count) {
     return block;
 }
 
-// Calls f(block, its number of rows, whether it is the first one) for the rows in blocks of about the same size; the last
-// two as std::integral_constant.
+// Calls f(block, its number of rows, whether it is the first one) for the rows in blocks of about the same size; the
+// last two as std::integral_constant.
 template <int R = BLOCK_ROWS, class F>
 inline void with_block(const RowBlock& block, const F& f) {
     if constexpr (R > 1) {
@@ -101,7 +101,8 @@ inline float* clear(const PartitionWork& work, int r) {
 }
 
 // The scales of tiles [begin, end), one after another; null where the kind has none.
-inline const float* gather_scales(const PartitionWork& work, const uint8_t* const* tiles, int begin, int end, float* out) {
+inline const float* gather_scales(const PartitionWork& work, const uint8_t* const* tiles, int begin, int end,
+                                  float* out) {
     if (work.kind != Q8) return nullptr;
     for (int tile = begin; tile < end; tile++) store(out + tile * TILE, load(scales_of(tiles[tile], work.dim)));
     return out;
@@ -125,8 +126,8 @@ inline void weigh_block(const Working& own, const RowBlock& block) {
     const int64_t stride = state_floats(work.dim);
     auto alone = [&](int r, int first, int last) {
         if (first < last)
-            weigh<K, 1, false>(own.scores + r * SCORE_STRIDE, SCORE_STRIDE, own.values, own.after_values, own.value_width,
-                               first, last, work.states + r * stride, stride);
+            weigh<K, 1, false>(own.scores + r * SCORE_STRIDE, SCORE_STRIDE, own.values, own.after_values,
+                               own.value_width, first, last, work.states + r * stride, stride);
     };
     int end = block.row + block.count;
     for (int r = block.row; r < end; r++) alone(r, work.first[r], std::min(work.last[r], block.all_first));

@@ -1,4 +1,5 @@
-// What attention has to do in one step, cut into pieces that threads claim: made once, used by every layer of a KV group.
+// What attention has to do in one step, cut into pieces that threads claim: made once, used by every layer of a KV
+// group.
 //
 // A *unit* is a few neighbouring rows of one sequence. A *task* is a stretch of partitions for the rows of one or more
 // units that have the same keys and values there: sequences whose block tables begin alike share the work on their

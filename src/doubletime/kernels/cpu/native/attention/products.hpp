@@ -9,7 +9,10 @@ namespace dt::DT_LEVEL {
 
 // As many rows and vectors side by side as the registers hold.
 constexpr int BLOCK_ROWS = REGISTERS >= 8 ? 6 : 2;
-constexpr int block_columns(int rows) { return REGISTERS >= 32 ? 4 : REGISTERS < 8 ? 1 : rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+constexpr int block_columns(int rows) {
+    if (REGISTERS >= 32) return 4;
+    return REGISTERS < 8 || rows > 2 ? 1 : 4 / rows;
+}
 
 // Begins to fetch the line of memory at p into the second level of cache.
 inline void fetch(const void* p) { __builtin_prefetch(p, 0, 2); }
@@ -55,8 +58,9 @@ inline void score_tiles(const float* queries, int dim, const uint8_t* const* til
 // Adds weights[r × stride + j] × value j to R rows of C vectors, for the places first ≤ j < last. `tiles` are those of
 // the partition, [16][width] each, from which `column` is the first to be read. FETCH: see score_tiles.
 template <Kind K, int R, int C, bool FETCH>
-inline void weigh_columns(const float* weights, int64_t stride, const uint8_t* const* tiles, const uint8_t* const* after,
-                          int width, int column, int first, int last, float* out, int64_t out_stride) {
+inline void weigh_columns(const float* weights, int64_t stride, const uint8_t* const* tiles,
+                          const uint8_t* const* after, int width, int column, int first, int last, float* out,
+                          int64_t out_stride) {
     using Item = typename Stored<K>::Item;
     constexpr int LINES_APART = LINE / int(LANES * sizeof(Item));  // vectors from one line to the next
     V total[R][C];
@@ -94,8 +98,8 @@ inline void weigh_columns(const float* weights, int64_t stride, const uint8_t* c
 
 // All columns of R rows.
 template <Kind K, int R, bool FETCH>
-inline void weigh(const float* weights, int64_t stride, const uint8_t* const* tiles, const uint8_t* const* after, int width,
-                  int first, int last, float* out, int64_t out_stride) {
+inline void weigh(const float* weights, int64_t stride, const uint8_t* const* tiles, const uint8_t* const* after,
+                  int width, int first, int last, float* out, int64_t out_stride) {
     constexpr int C = block_columns(R);
     int column = 0;
     for (; column + C * LANES <= width; column += C * LANES)

@@ -25,8 +25,8 @@ class Finder {
 
     // Prefixes [begin, end) agree on partitions below `from`: finds those that agree further.
     void search(std::vector<Prefix>& all, size_t begin, size_t end, int32_t from) {
-        auto first = all.begin() + std::ptrdiff_t(begin);
-        auto last = std::partition(first, all.begin() + std::ptrdiff_t(end), [=](const Prefix& p) { return p.full > from; });
+        const auto first = all.begin() + std::ptrdiff_t(begin), beyond = all.begin() + std::ptrdiff_t(end);
+        const auto last = std::partition(first, beyond, [=](const Prefix& p) { return p.full > from; });
         const int64_t block = first_block(from);
         std::sort(first, last, [=](const Prefix& a, const Prefix& b) {
             return a.blocks[block] != b.blocks[block] ? a.blocks[block] < b.blocks[block] : a.unit < b.unit;

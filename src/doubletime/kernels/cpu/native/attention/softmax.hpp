@@ -7,8 +7,8 @@
 
 namespace dt::DT_LEVEL {
 
-// 2ˣ for x ≤ 0 to about one unit in the last place, exactly 1 for 0, and 0 where it is too small: the whole part goes to
-// the exponent, the rest through a polynomial that was fitted to the least relative error (2e-9) on [-½, ½].
+// 2ˣ for x ≤ 0 to about one unit in the last place, exactly 1 for 0, and 0 where it is too small: the whole part goes
+// to the exponent, the rest through a polynomial that was fitted to the least relative error (2e-9) on [-½, ½].
 inline V exp2(V x) {
     V y = max(x, set1(-1000.0f));
     V n = round(y);

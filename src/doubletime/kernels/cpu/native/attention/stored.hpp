@@ -33,7 +33,9 @@ struct Stored<Q8> {
 };
 
 // The 16 scales at the end of a Q8 tile.
-inline const float* scales_of(const uint8_t* tile, int dim) { return reinterpret_cast<const float*>(tile + TILE * dim); }
+inline const float* scales_of(const uint8_t* tile, int dim) {
+    return reinterpret_cast<const float*>(tile + TILE * dim);
+}
 
 // A tile of keys, [dim][16], as floats.
 template <Kind K>

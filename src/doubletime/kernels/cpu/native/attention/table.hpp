@@ -15,8 +15,7 @@ constexpr int64_t state_floats(int dim) { return state_width(dim) + TILE; }
 
 constexpr int SCORE_STRIDE = PARTITION + 4 * TILE;  // of scores: a block of tiles may reach past the partition's end
 
-// What a kernel needs for its own use: scores, and then keys and values as floats, or queries and weights in half as many
-// bytes.
+// What a kernel needs for its own use: scores, and then keys and values as floats, or queries and weights as bfloat16.
 constexpr int64_t room_floats(int rows, int dim) {
     return rows * (SCORE_STRIDE + PARTITION + state_width(dim)) + 2 * PARTITION * state_width(dim);
 }

@@ -34,8 +34,8 @@ void each_row(const Batch& batch, F f) {
 class Writer {
   public:
     Writer(const Model& model, const Layer& layer, const Batch& batch, const RopeTable& rope)
-        : model_(model), layer_(layer), batch_(batch), cache_(batch.caches[layer.group]), rope_(rope), kernels_(kernels()),
-          dim_(model.head_dim) {}
+        : model_(model), layer_(layer), batch_(batch), cache_(batch.caches[layer.group]), rope_(rope),
+          kernels_(kernels()), dim_(model.head_dim) {}
 
     void write(int32_t seq, int32_t row, int32_t position, const float* qkv, float* queries) const {
         for (int h = 0; h < model_.heads; h++) turn(layer_.query_norm, row, qkv + h * dim_, queries + h * dim_);

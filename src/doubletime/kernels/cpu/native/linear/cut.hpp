@@ -32,16 +32,16 @@ inline double pair_cost(const Matrix& w, int rows) {
     return std::max(numbers * bits_of(w.kind) / 8 / 11e3, numbers * 2 * rows / speed);
 }
 
-// Pieces of some 12 microseconds and more, of 8 pairs of tiles at most where there are many rows.
+// Pieces of about 12 microseconds: smaller where there would be less than eight, but not below 3; larger, up to 8 pairs
+// of tiles, where a product is long.
 inline Cut cut_product(const Matrix& w, int rows) {
     const int block = std::min(rows, ROW_BLOCK), row_blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK;
     const int all_tiles = (w.n + TILE - 1) / TILE, pairs = (all_tiles + 1) / 2;
     const double cost = pair_cost(w, block);
-    int each = std::max(1, int(12.0 / cost));
-    each = std::min(each, std::max(1, pairs * row_blocks / 8));
+    int each = std::max(int(3.0 / cost), std::min(int(12.0 / cost), pairs * row_blocks / 8));
     if (cost * pairs > 400.0) each = std::max(each, std::min(8, int(24.0 / cost)));
-    const int pieces = (pairs + each - 1) / each;
-    return {row_blocks, 2 * each, all_tiles, pieces * row_blocks};
+    each = std::min(std::max(each, 1), pairs);
+    return {row_blocks, 2 * each, all_tiles, (pairs + each - 1) / each * row_blocks};
 }
 
 }  // namespace dt

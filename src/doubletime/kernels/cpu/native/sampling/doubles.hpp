@@ -36,8 +36,8 @@ inline D series(D r) {
     return low + high * (r4 * r4);
 }
 
-// eˣ for x ≤ 0 to about one unit in the last place; below -708, where it is as good as 0, that of -708. A whole number of
-// times ln 2 goes to the exponent (Cody and Waite's reduction), the rest through the series.
+// eˣ for x ≤ 0 to about one unit in the last place; below -708, where it is as good as 0, that of -708. A whole number
+// of times ln 2 goes to the exponent (Cody and Waite's reduction), the rest through the series.
 inline D exp(D x) {
     const D lowest = all(-708.0), shift = all(0x1.8p52);
     x = x > lowest ? x : lowest;

@@ -6,7 +6,8 @@
 
 namespace dt {
 
-Order::Order(const View& view, int vocab, const Histogram& histogram) : view_(view), vocab_(vocab), histogram_(histogram) {
+Order::Order(const View& view, int vocab, const Histogram& histogram)
+    : view_(view), vocab_(vocab), histogram_(histogram) {
     for (double mass : histogram.mass) total_ += mass;
 }
 

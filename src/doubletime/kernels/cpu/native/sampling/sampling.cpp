@@ -32,7 +32,8 @@ std::vector<float> largest_of(const Logits& logits) {
     const int parts = parts_of(logits);
     std::vector<float> found(size_t(logits.rows) * size_t(parts)), largest(size_t(logits.rows));
     each_part(logits, 0, logits.rows, [&](int row, int part, int first, int last) {
-        found[size_t(row * parts + part)] = kernels().sampling.largest(logits.data + row * logits.stride + first, last - first);
+        const float* own = logits.data + row * logits.stride;
+        found[size_t(row * parts + part)] = kernels().sampling.largest(own + first, last - first);
     });
     for (int row = 0; row < logits.rows; row++) {
         auto begin = found.begin() + row * parts;
@@ -58,7 +59,8 @@ class Sampler {
         auto* histograms = static_cast<Histogram*>(scratch(SCRATCH, count * int64_t(sizeof(Histogram))));
         each_part(logits_, first, last, [&](int row, int part, int begin, int end) {
             if (wishes_.temperature[row] == 0.0) return;
-            kernels().sampling.histogram(view(row), begin, end, counted(row), histograms[(row - first) * parts_ + part]);
+            Histogram& histogram = histograms[(row - first) * parts_ + part];
+            kernels().sampling.histogram(view(row), begin, end, counted(row), histogram);
         });
         parallel(last - first, [&](int i, int) { tokens_[first + i] = token(first + i, histograms + i * parts_); });
     }

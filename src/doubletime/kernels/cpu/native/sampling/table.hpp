@@ -8,7 +8,7 @@ namespace dt {
 // Tokens are told apart by how far their logit is below the row's largest, in buckets: a bucket comes before another
 // exactly if all its tokens are likelier, so a place in the order of likelihood is found without sorting.
 constexpr int BUCKETS = 2048;
-constexpr float BUCKETS_A_NAT = 64.0f;  // the last bucket has everything that is less likely than e^-32 of the likeliest
+constexpr float BUCKETS_A_NAT = 64.0f;  // the last bucket has all that is less likely than e^-32 of the likeliest
 
 // A row's logits seen from the largest of them, at a temperature.
 struct View {
