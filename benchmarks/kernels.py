@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.kernel_bench import attention, experts, linear, sampling
 from benchmarks.kernel_bench.ceilings import Ceilings, measure_ceilings
 from benchmarks.kernel_bench.record import Record
-from doubletime.kernels.cpu.library import level, set_threads
+from doubletime.kernels.cpu.binding import level, set_threads
 
 FAMILIES: dict[str, Callable[[Ceilings, float], Iterator[Record]]] = {
     "linear": linear.measure,

@@ -15,7 +15,8 @@ from benchmarks.predict_runs import PUBLISHED, SHIPPED, Run
 
 KV_MEMORY = 400_000_000
 LENGTH = 2048
-ENGINE = ["--dtype", "float32", "--device", "cpu", "--kv-memory", str(KV_MEMORY), "--max-model-len", str(LENGTH)]
+ENGINE = ["--kernels", "torch", "--dtype", "float32", "--device", "cpu", "--kv-memory", str(KV_MEMORY)]
+ENGINE += ["--max-model-len", str(LENGTH)]
 
 
 def folder_of(run: Run, models: Path) -> Path:

@@ -17,7 +17,7 @@ from benchmarks.kernel_bench.paged import BLOCK, Heads, Layers
 from benchmarks.kernel_bench.record import Record, record
 from benchmarks.kernel_bench.timing import seconds_per_call
 from doubletime.kernels.cpu.abi import Kind
-from doubletime.kernels.cpu.library import level
+from doubletime.kernels.cpu.binding import level
 
 KINDS = (Kind.F32, Kind.F16, Kind.BF16, Kind.Q8)
 HEADS = (Heads(12, 4, 64), Heads(16, 8, 128), Heads(32, 4, 128))

@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from doubletime.kernels.cpu.abi import Kind
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 
 _BYTES = 256 << 20  # read at a time: far more than any cache holds
 _ROUNDS = 200  # pieces of about 3 µs

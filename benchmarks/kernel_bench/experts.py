@@ -11,7 +11,7 @@ from benchmarks.kernel_bench.linear import Form
 from benchmarks.kernel_bench.record import Record, record
 from benchmarks.kernel_bench.timing import seconds_per_call
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 from doubletime.kernels.cpu.pack import Packed, pack
 
 HIDDEN, INNER, EXPERTS, TOP_K = 2048, 768, 64, 8  # as Qwen3-30B-A3B, with half its experts

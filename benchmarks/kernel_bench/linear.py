@@ -13,7 +13,7 @@ from benchmarks.kernel_bench.ceilings import Ceilings
 from benchmarks.kernel_bench.record import Record, record
 from benchmarks.kernel_bench.timing import seconds_per_call
 from doubletime.kernels.cpu.abi import Kind
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 from doubletime.kernels.cpu.pack import Packed, pack
 from doubletime.models.quantized import Quantized
 

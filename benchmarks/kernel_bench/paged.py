@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 
 BLOCK = 16
 _ITEM = {abi.Kind.F32: 4, abi.Kind.F16: 2, abi.Kind.BF16: 2, abi.Kind.Q8: 1}

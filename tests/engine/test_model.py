@@ -11,12 +11,12 @@ import torch
 from doubletime import LLM, SamplingParams
 from doubletime.engine import model as choosing
 from doubletime.engine.config import EngineConfig
-from doubletime.kernels.cpu import library
+from doubletime.kernels.cpu import binding
 from doubletime.models import Model, NativeModel
 from tests.checkpoints import checkpoint
 
 NAME = str(checkpoint("llama"))
-needs_native = pytest.mark.skipif(not library.available(), reason="the native kernels were not built")
+needs_native = pytest.mark.skipif(not binding.available(), reason="the native kernels were not built")
 
 
 def config(**settings: object) -> EngineConfig:
@@ -25,14 +25,14 @@ def config(**settings: object) -> EngineConfig:
 
 def without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after an install without a compiler."""
-    library.library.cache_clear()
-    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    binding.library.cache_clear()
+    monkeypatch.setattr(binding, "find_spec", lambda name: None)
 
 
 @pytest.fixture(autouse=True)
 def _load_again() -> object:
     yield
-    library.library.cache_clear()
+    binding.library.cache_clear()
 
 
 @needs_native
@@ -53,10 +53,10 @@ def test_quantized_weights_have_float16_kv_unless_told_otherwise() -> None:
 
 @needs_native
 def test_threads_are_those_asked_for() -> None:
-    before = library.library().dt_threads()
+    before = binding.library().dt_threads()
     choosing.engine_model(config(threads=3))
-    assert library.library().dt_threads() == 3
-    library.set_threads(before)
+    assert binding.library().dt_threads() == 3
+    binding.set_threads(before)
 
 
 def test_torch_when_it_is_asked_for_or_nothing_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,10 +82,10 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_native
 def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    library.library.cache_clear()
-    monkeypatch.setenv(library.LEVEL, "mmx")
+    binding.library.cache_clear()
+    monkeypatch.setenv(binding.LEVEL, "mmx")
     with pytest.raises(ValueError, match="DOUBLETIME_KERNELS=mmx"):
-        library.library()
+        binding.library()
 
 
 @needs_native
@@ -98,5 +98,5 @@ def test_outputs_under_load_are_bit_identical_to_outputs_alone(settings: dict[st
     for name, more in {"alone": {"max_seats": 1, "threads": 1}, "together": {"max_rows": 24, "threads": 2}}.items():
         with LLM(NAME, device="cpu", kv_memory="4MB", max_model_len=256, **settings, **more) as llm:  # type: ignore[arg-type]
             kept[name] = [output.outputs[0].logprobs for output in llm.generate(prompts, params, progress=False)]
-    library.set_threads(1)
+    binding.set_threads(1)
     assert kept["alone"] == kept["together"]

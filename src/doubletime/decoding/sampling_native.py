@@ -11,7 +11,7 @@ from torch import Tensor
 
 from doubletime.core.rng import Purpose, uniform
 from doubletime.decoding.sampling import Sampling
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 
 _P, _INT = ctypes.c_void_p, ctypes.c_int
 _LOGITS = (_P, ctypes.c_int64, _INT, _INT)

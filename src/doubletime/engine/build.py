@@ -22,7 +22,7 @@ from doubletime.engine.model import engine_model
 from doubletime.engine.sources import tokenizer_of
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.executors.torch_limits import limits_for
-from doubletime.kernels.cpu.library import level
+from doubletime.kernels.cpu.binding import level
 from doubletime.models import AnyModel, NativeModel
 from doubletime.policies import load
 

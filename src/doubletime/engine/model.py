@@ -8,7 +8,7 @@ import torch
 
 from doubletime.engine.config import EngineConfig
 from doubletime.engine.sources import checkpoint_folder
-from doubletime.kernels.cpu import library
+from doubletime.kernels.cpu import binding
 from doubletime.models import AnyModel, NativeModel, load_model
 from doubletime.models.load import open_source
 
@@ -28,7 +28,7 @@ def engine_model(config: EngineConfig) -> AnyModel:
     name = config.model or str(checkpoint_folder(config))
     dtype = None if config.dtype == "auto" else config.dtype
     if _native(config, device):
-        library.set_threads(config.threads or CORES)
+        binding.set_threads(config.threads or CORES)
         torch.set_num_threads(1)  # what is left to torch is small, and OpenMP's barriers collapse on a busy machine
         return NativeModel(open_source(name, dtype, config.seed, config.quantize), _kv_dtype(config))
     torch.set_num_threads(config.threads or CORES)
@@ -50,10 +50,10 @@ def _native(config: EngineConfig, device: str) -> bool:
         if config.kernels == "native":
             raise ValueError(f"the native kernels run on a CPU only, not on {device}")
         return False
-    if config.kernels == "auto" and not library.available():
-        warnings.warn(f"torch's kernels will run, which are slower: {library.HOW_TO_BUILD}", stacklevel=2)
+    if config.kernels == "auto" and not binding.available():
+        warnings.warn(f"torch's kernels will run, which are slower: {binding.HOW_TO_BUILD}", stacklevel=2)
         return False
-    library.library()
+    binding.library()
     return True
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 from doubletime.kernels.cpu.pack import Packed, pack
 from doubletime.kernels.reference import frequencies
 from doubletime.models.layer import Layer
@@ -146,12 +146,10 @@ class NativeModel:
         own.mlp_after = self._norm(mlp.after)
         own.gate_up = self._matrix(interleave(mlp.gate_proj, mlp.up_proj))
         own.down = self._matrix(mlp.down_proj)
-        own.inner = own.down.k
 
     def _sparse(self, own: abi.Layer, mlp: ExpertMLP) -> None:
         own.experts, own.top_k, own.normalize = mlp.moe.experts, mlp.moe.top_k, mlp.moe.normalize
         own.router = self._matrix(mlp.router)
-        own.inner = mlp.moe.intermediate
         gate_ups, downs = (abi.Matrix * own.experts)(), (abi.Matrix * own.experts)()
         for expert, (gate, up, down) in enumerate(mlp.experts.projections):
             gate_ups[expert] = self._matrix(interleave(gate, up))

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the native kernels are checked against torc
 
 import torch
 
-from doubletime.kernels.cpu import library
+from doubletime.kernels.cpu import binding
 
 torch.set_num_threads(1)
 
@@ -18,12 +18,12 @@ torch.set_num_threads(1)
 @pytest.fixture(params=["portable", "avx2", "avx512"])
 def level(request: pytest.FixtureRequest) -> Iterator[str]:
     """One level after the other, forced; afterwards the level and the threads are what they were."""
-    if not library.available():
-        pytest.skip(f"the native kernels were not built: {library.HOW_TO_BUILD}")
-    native, before = library.library(), library.level()
+    if not binding.available():
+        pytest.skip(f"the native kernels were not built: {binding.HOW_TO_BUILD}")
+    native, before = binding.library(), binding.level()
     threads = native.dt_threads()
     if not native.dt_set_level(request.param.encode()):
         pytest.skip(f"this processor has no {request.param}")
     yield request.param
     native.dt_set_level(before.encode())
-    library.set_threads(threads)
+    binding.set_threads(threads)

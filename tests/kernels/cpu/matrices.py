@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 from doubletime.kernels.cpu.pack import Packed
 from doubletime.models.quantized import CENTRE, Quantized, pack
 

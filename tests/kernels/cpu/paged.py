@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 from doubletime.kernels.reference import apply_rope, rms_norm, rope_table
 
 PLAIN = {abi.Kind.F32: torch.float32, abi.Kind.F16: torch.float16, abi.Kind.BF16: torch.bfloat16}

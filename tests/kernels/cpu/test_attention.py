@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu.abi import Kind
-from doubletime.kernels.cpu.library import set_threads
+from doubletime.kernels.cpu.binding import set_threads
 from doubletime.kernels.layout import DecodeRows, Layout, PrefillRows
 from doubletime.kernels.reference import attend
 from tests.kernels.cpu.paged import Paged, Shape, Slab, softmax_attention, split, turned

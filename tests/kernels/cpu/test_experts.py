@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library, set_threads
+from doubletime.kernels.cpu.binding import library, set_threads
 from doubletime.kernels.cpu.pack import Packed, pack
 from doubletime.models.quantized import Quantized
 from tests.kernels.cpu.matrices import Form, Matrix, distance, random_matrix, values

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu.abi import Kind
-from doubletime.kernels.cpu.library import set_threads
+from doubletime.kernels.cpu.binding import set_threads
 from tests.kernels.cpu.paged import PLAIN, Paged, Shape, Slab, split, turned
 
 pytestmark = pytest.mark.usefixtures("level")

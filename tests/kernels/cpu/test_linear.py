@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import set_threads
+from doubletime.kernels.cpu.binding import set_threads
 from doubletime.kernels.cpu.pack import pack
 from doubletime.kernels.reference import rms_norm
 from tests.kernels.cpu.matrices import (

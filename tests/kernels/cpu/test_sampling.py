@@ -15,7 +15,7 @@ from torch import Tensor
 from doubletime.decoding.sampling import Sampling
 from doubletime.decoding.sampling_draw import draw as draw_in_torch
 from doubletime.decoding.sampling_native import draw, log_sum_exp
-from doubletime.kernels.cpu.library import set_threads
+from doubletime.kernels.cpu.binding import set_threads
 
 pytestmark = pytest.mark.usefixtures("level")
 VOCABS = [1, 2, 15, 16, 17, 1000, 33_000, 70_001]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.library import library
+from doubletime.kernels.cpu.binding import library
 
 if TYPE_CHECKING:
     from doubletime.models.quantized import Quantized

@@ -65,10 +65,8 @@ struct Layer {
     const float* sinks;  // [heads], or null
     Norm mlp_before, mlp_after;
     int32_t activation;
-    int32_t inner;                      // rows of `down`'s input
-    Matrix gate_up, down;               // dense: rows of gate and up alternate by tiles
     int32_t experts, top_k, normalize;  // sparse where experts > 0
-    int32_t shared;
+    Matrix gate_up, down;               // dense: rows of gate and up alternate by tiles
     Matrix router;
     const Matrix* gate_ups;  // [experts]
     const Matrix* downs;     // [experts]

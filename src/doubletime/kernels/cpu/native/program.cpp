@@ -78,11 +78,14 @@ class Pass {
     void choose_experts(const Layer& layer) {
         const int64_t width = (int64_t(layer.experts) + TILE - 1) / TILE * TILE;
         float* logits = arena(PROJECTED, width * batch_.rows);
-        linear(layer.router, rows_.hidden, model_.hidden, batch_.rows, &layer.mlp_before, {logits, width, Store::SET, SILU});
         parallel(batch_.rows, [&](int row, int) {
-            float* work = rows_.work + row * rows_.work_stride;
-            kernels().rms_norm(layer.mlp_before, rows_.hidden + int64_t(row) * model_.hidden, model_.hidden, work);
-            float* weights = work + model_.hidden;
+            const float* hidden = rows_.hidden + int64_t(row) * model_.hidden;
+            kernels().rms_norm(layer.mlp_before, hidden, model_.hidden, rows_.work + row * rows_.work_stride);
+        });
+        Target chosen{logits, width, Store::SET, SILU};
+        linear(layer.router, rows_.work, rows_.work_stride, batch_.rows, nullptr, chosen);
+        parallel(batch_.rows, [&](int row, int) {
+            float* weights = rows_.work + row * rows_.work_stride + model_.hidden;
             route(logits + row * width, layer, weights, reinterpret_cast<int32_t*>(weights + layer.top_k));
         });
     }
