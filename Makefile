@@ -25,13 +25,17 @@ lint: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Files are shared out among a process for each core; torch's threads would only be in each other's way.
+unit: export OMP_NUM_THREADS = 1
+SHARED = -n auto --maxprocesses 4 --dist loadfile
+
 # The rehearsal's part of the tests, where torch is not installed.
 light: .venv-light/.test
 	$(LIGHT)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") and "torch is in .venv-light")'
-	$(LIGHT)/python -m pytest -q $(wildcard tests/core tests/policies tests/shapes tests/hardware tests/cluster tests/lab tests/executors/test_virtual.py)
+	$(LIGHT)/python -m pytest -q $(SHARED) $(wildcard tests/core tests/policies tests/shapes tests/hardware tests/cluster tests/lab tests/executors/test_virtual.py)
 
 unit: .venv/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -q $(SHARED) --cov --cov-report=term $(ARGS)
 
 parity: .venv/.dev
 	$(BIN)/python -m pytest -m slow -k parity $(ARGS)
@@ -62,7 +66,7 @@ clean:
 	@touch $@
 
 .venv/.dev: .venv/.serve
-	$(BIN)/python $(PIP) --editable '.[serve,dev]'
+	$(BIN)/python $(PIP) --editable '.[serve,dev,clients]'
 	@touch $@
 
 .venv-light/.test: constraints.txt pyproject.toml

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable
 from ctypes import c_int32
 
+from torch import Tensor
+
 from doubletime.kernels.cpu import abi
 from doubletime.models import AnyModel, Context, NativeModel, Operator, State
 
@@ -31,15 +33,15 @@ def _wrap(operator: Operator, depth: int, tell: Tell) -> Operator:
     return run
 
 
-Run = Callable[[State, abi.Batch, tuple[int, int], c_int32], tuple[State, int]]
+Run = Callable[[State, Tensor, abi.Batch, tuple[int, int], c_int32], tuple[State, int]]
 
 
 def _one_by_one(run: Run, tell: Tell) -> Run:
     """Each operator in a call of its own."""
 
-    def each(state: State, batch: abi.Batch, span: tuple[int, int], stop: c_int32) -> tuple[State, int]:
+    def each(state: State, work: Tensor, batch: abi.Batch, span: tuple[int, int], stop: c_int32) -> tuple[State, int]:
         for depth in range(*span):
-            state, reached = run(state, batch, (depth, depth + 1), stop)
+            state, reached = run(state, work, batch, (depth, depth + 1), stop)
             if reached == depth:
                 return state, depth
             tell(reached)

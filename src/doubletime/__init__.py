@@ -8,11 +8,16 @@ from doubletime.version import __version__
 
 if TYPE_CHECKING:
     from doubletime.decoding.params import SamplingParams
+    from doubletime.decoding.structured.spec import Structured
     from doubletime.llm import LLM
 
-__all__ = ["LLM", "SamplingParams", "__version__"]
+__all__ = ["LLM", "SamplingParams", "Structured", "__version__"]
 
-_LAZY = {"LLM": "doubletime.llm", "SamplingParams": "doubletime.decoding.params"}
+_LAZY = {
+    "LLM": "doubletime.llm",
+    "SamplingParams": "doubletime.decoding.params",
+    "Structured": "doubletime.decoding.structured.spec",
+}
 
 
 def __getattr__(name: str) -> Any:

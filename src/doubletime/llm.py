@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from doubletime.completion import CompletionOutput, RequestOutput
 from doubletime.decoding.chat import ChatTemplate
 from doubletime.decoding.params import SamplingParams
+from doubletime.decoding.pooling import Pooling, PoolingParams
+from doubletime.decoding.structured.grammar import check
+from doubletime.decoding.structured.spec import Structured
 from doubletime.decoding.tokenizer import Tokenizer
+from doubletime.embedding import EmbeddingRequestOutput
 from doubletime.engine.build import build
 from doubletime.engine.config import EngineConfig
 from doubletime.engine.messages import Abort, Close, Submit, Update
@@ -17,40 +21,7 @@ from doubletime.progress import Progress
 from doubletime.units import parse_bytes
 
 Prompt = str | Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Logprob:
-    """The log-probability of a token at its position, at temperature 1 and unfiltered."""
-
-    logprob: float
-
-
-@dataclass(slots=True)
-class CompletionOutput:
-    """One choice. `finish_reason` is "stop", "length" or "error"; `stop_reason` the stop string or the eos token id."""
-
-    index: int
-    text: str = ""
-    token_ids: list[int] = field(default_factory=list)
-    cumulative_logprob: float | None = None
-    logprobs: list[dict[int, Logprob]] | None = None
-    finish_reason: str | None = None
-    stop_reason: str | int | None = None
-    error: str | None = None
-
-
-@dataclass(slots=True)
-class RequestOutput:
-    """A prompt and its choices."""
-
-    prompt: str | None
-    prompt_token_ids: list[int]
-    outputs: list[CompletionOutput]
-
-    @property
-    def finished(self) -> bool:
-        return all(output.finish_reason is not None for output in self.outputs)
+Take = Callable[[int, Update], None]  # number of the prompt, news of it
 
 
 class LLM:
@@ -124,16 +95,36 @@ class LLM:
         for number, (ids, wanted) in enumerate(zip(tokens, params, strict=True)):
             self._check(number, ids, wanted)
         outputs = [_empty(*each) for each in zip(texts, tokens, params, strict=True)]
-        first = self._handles
-        self._handles += len(texts)
+        bar = Progress("generating", sum(each.n for each in params), shown=progress)
+        self._run(tokens, params, priorities, lambda at, update: outputs[at].take(update, self._name), bar)
+        return outputs
+
+    def embed(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        *,
+        pooling: Pooling = "last",
+        dimensions: int | None = None,
+        normalize: bool = True,
+        priority: Sequence[int] | None = None,
+        progress: bool = True,
+    ) -> list[EmbeddingRequestOutput]:
+        """A vector for every prompt, in their order: the final hidden state of its last token, or the mean of all.
+
+        See `PoolingParams`. Raises ValueError for a prompt that can never run, before any runs.
+        """
+        params = PoolingParams(pooling, dimensions, normalize)
+        texts = [prompts] if isinstance(prompts, str | Mapping) else list(prompts)
+        priorities = _one_each(0 if priority is None else priority, len(texts), "priority", int)
+        tokens = [self._tokens(prompt) for prompt in texts]
+        hidden = self._running.model.shape.hidden
+        if dimensions is not None and dimensions > hidden:
+            raise ValueError(f"dimensions must be at most {hidden}, not {dimensions}")
         for number, ids in enumerate(tokens):
-            self._running.host.inbox.put(Submit(first + number, ids, params[number], priorities[number]))
-        try:
-            self._collect(outputs, first, progress)
-        except BaseException:  # also an interrupt: what still runs must not outlive the call
-            for handle in range(first, self._handles):
-                self._running.host.inbox.put(Abort(handle))
-            raise
+            self._check_prompt(number, ids, 0)
+        outputs = [EmbeddingRequestOutput(*_named(*each)) for each in zip(texts, tokens, strict=True)]
+        bar = Progress("embedding", len(texts), shown=progress)
+        self._run(tokens, [params] * len(texts), priorities, lambda at, update: outputs[at].take(update), bar)
         return outputs
 
     def chat_prompt(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
@@ -165,39 +156,75 @@ class LLM:
             raise ValueError(f"a prompt is text or {{'prompt_token_ids': […]}}, not a mapping with {sorted(prompt)}")
         return tuple(prompt["prompt_token_ids"])
 
+    @property
+    def _name(self) -> Callable[[int], str] | None:
+        """The text of one token."""
+        tokenizer = self._running.tokenizer
+        return None if tokenizer is None else lambda token: tokenizer.decode([token], skip_special_tokens=False)
+
     def _check(self, number: int, tokens: tuple[int, ...], params: SamplingParams) -> None:
+        wish = "stop strings need" if params.stops else "a structured output needs" if params.structured else ""
+        if wish and self._running.tokenizer is None:
+            raise ValueError(f"prompt {number}: {wish} a tokenizer, and this model has none")
+        if params.structured is not None:
+            _check_structured(number, params.structured)
+        self._check_prompt(number, tokens, params.max_tokens)
+
+    def _check_prompt(self, number: int, tokens: tuple[int, ...], max_tokens: int) -> None:
         vocab, longest = self._running.model.shape.vocab, self.max_model_len
         if not tokens:
             raise ValueError(f"prompt {number} is empty")
         if not all(isinstance(token, int) and 0 <= token < vocab for token in tokens):
             raise ValueError(f"prompt {number} has a token id outside [0, {vocab})")
-        if params.stops and self._running.tokenizer is None:
-            raise ValueError(f"prompt {number}: stop strings need a tokenizer, and this model has none")
-        if len(tokens) + params.max_tokens > longest:
+        if len(tokens) + max_tokens > longest:
             raise ValueError(
-                f"prompt {number} has {len(tokens)} tokens and asks for {params.max_tokens}; the model holds {longest}"
+                f"prompt {number} has {len(tokens)} tokens and asks for {max_tokens}; the model holds {longest}"
             )
 
-    def _collect(self, outputs: list[RequestOutput], first: int, progress: bool) -> None:
-        living = sum(len(output.outputs) for output in outputs)
-        with Progress("generating", living, shown=progress) as bar:
-            while living:
-                self._running.engine.turn()
-                self._running.host.tell()
-                living -= self._take_news(outputs, first, bar)
+    def _run(
+        self,
+        prompts: Sequence[tuple[int, ...]],
+        params: Sequence[SamplingParams] | Sequence[PoolingParams],
+        priorities: Sequence[int],
+        take: Take,
+        bar: Progress,
+    ) -> None:
+        """Submits them, and hands on the news until all have ended."""
+        first = self._handles
+        self._handles += len(prompts)
+        for at, ids in enumerate(prompts):
+            self._running.host.inbox.put(Submit(first + at, ids, params[at], priorities[at]))
+        living = sum(each.n for each in params)
+        try:
+            with bar:
+                while living:
+                    self._running.engine.turn()
+                    self._running.host.tell()
+                    living -= self._take_news(take, first, bar)
+        except BaseException:  # also an interrupt: what still runs must not outlive the call
+            for handle in range(first, self._handles):
+                self._running.host.inbox.put(Abort(handle))
+            raise
 
-    def _take_news(self, outputs: list[RequestOutput], first: int, bar: Progress) -> int:
+    def _take_news(self, take: Take, first: int, bar: Progress) -> int:
         finished = 0
         news = [update for update in self._news if update.handle >= first]  # the rest is of a call that was interrupted
         self._news.clear()
         for update in news:
             if update.refused:
                 raise ValueError(update.error)
-            _add(outputs[update.handle - first].outputs[update.choice], update)
+            take(update.handle - first, update)
             if update.finish is not None:
                 finished += 1
                 bar.advance()
         return finished
+
+
+def _check_structured(number: int, structured: Structured) -> None:
+    try:
+        check(structured)
+    except ValueError as error:
+        raise ValueError(f"prompt {number}: {error}") from error
 
 
 def _one_each(value: Any, count: int, name: str, kind: type) -> list[Any]:
@@ -209,23 +236,13 @@ def _one_each(value: Any, count: int, name: str, kind: type) -> list[Any]:
 
 
 def _empty(prompt: Prompt, tokens: tuple[int, ...], params: SamplingParams) -> RequestOutput:
-    text = prompt if isinstance(prompt, str) else None
     outputs = [CompletionOutput(index) for index in range(params.n)]
     if params.logprobs is not None:
         for output in outputs:
             output.logprobs, output.cumulative_logprob = [], 0.0
-    return RequestOutput(text, list(tokens), outputs)
+    return RequestOutput(*_named(prompt, tokens), outputs)
 
 
-def _add(output: CompletionOutput, update: Update) -> None:
-    output.text += update.text
-    output.token_ids += update.tokens
-    for token, (logprob, top) in zip(update.tokens, update.logprobs, strict=False):
-        assert output.logprobs is not None
-        assert output.cumulative_logprob is not None
-        output.cumulative_logprob += logprob
-        output.logprobs.append({token: Logprob(logprob)} | {other: Logprob(value) for other, value in top})
-    if update.finish is not None:
-        output.finish_reason = update.finish.value
-        output.stop_reason = update.stop_reason
-        output.error = update.error or None
+def _named(prompt: Prompt, tokens: tuple[int, ...]) -> tuple[str | None, list[int]]:
+    """The text of a prompt if it had one, and its tokens."""
+    return prompt if isinstance(prompt, str) else None, list(tokens)

@@ -26,14 +26,20 @@ class Progress:
             from rich.progress import Progress as Bar
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+            said = TextColumn("{task.fields[said]}")
+            self._bar = Bar(*columns, TimeRemainingColumn(), said, console=Console(stderr=True))
             self._bar.start()
-            self._bar.add_task(self._title, total=self._total)
+            self._bar.add_task(self._title, total=self._total, said="")
         return self
 
     def advance(self, steps: int = 1) -> None:
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0], steps)
+
+    def say(self, text: str) -> None:
+        """Beside the bar: how it is going."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], said=text)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -141,7 +141,8 @@ class Fake(BaseHTTPRequestHandler):
         return
 
     def do_GET(self) -> None:
-        self._reply(200, {"data": [{"id": "fake"}]})
+        server: Any = self.server
+        self._reply(*server.models)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -164,15 +165,23 @@ class Fake(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        if "messages" in body:
+            self._event({"choices": [{"delta": {"role": "assistant", "content": ""}, "finish_reason": None}]})
         for at in range(body["max_tokens"]):
             time.sleep(1.5 if pause and at else 0.002)
             if cut and at == 2:
                 self.close_connection = True
                 return
             last = at == body["max_tokens"] - 1
-            self._event({"choices": [{"text": f" w{at}", "finish_reason": "length" if last else None}]})
+            said: dict[str, Any] = {"text": f" w{at}"}
+            if "messages" in body:
+                said = {"delta": {"content": f" w{at}"}}
+            self._event({"choices": [said | {"finish_reason": "length" if last else None}]})
         if body.get("stream_options"):
-            self._event({"choices": [], "usage": {"prompt_tokens": 33, "completion_tokens": body["max_tokens"]}})
+            usage: dict[str, Any] = {"prompt_tokens": 33, "completion_tokens": body["max_tokens"]}
+            if "messages" in body:
+                usage |= {"prompt_tokens_details": {"cached_tokens": 11}}
+            self._event({"choices": [], "usage": usage})
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
 
@@ -183,11 +192,14 @@ class Fake(BaseHTTPRequestHandler):
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
 
+MODELS = (200, {"data": [{"id": "fake"}]})
+
+
 @contextmanager
-def fake(manners: Any = lambda count, body: None) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def fake(manners: Any = lambda count, body: None, models: Any = MODELS) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The URL of a server, and the bodies that it gets."""
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Fake)
-    server.daemon_threads, server.manners, server.bodies = True, manners, []
+    server.daemon_threads, server.manners, server.bodies, server.models = True, manners, [], models
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -208,8 +220,8 @@ def test_a_rate_on_a_server() -> None:
     assert found["requests"]["completed"] == 12
     assert found["policy"] is None
     assert found["config"] | {"trace": ""} == {
-        "url": url, "model": "fake", "prompts": "token ids", "ignore_eos": True, "tokens_counted_by": "server",
-        "trace": "", "limit": 12,
+        "url": url, "endpoint": "completions", "model": "fake", "prompts": "token ids", "ignore_eos": True,
+        "tokens_counted_by": "server", "trace": "", "limit": 12,
     }  # fmt: skip
     assert found["queue_s"] is found["steps"] is found["preemptions"] is found["prefix_hit_rate"] is None
     assert 0.001 < found["tpot_s"]["p50"] < 1
@@ -235,6 +247,19 @@ def test_a_server_that_takes_only_plain_text() -> None:
     assert bodies[-1]["model"] == "mine"
 
 
+def test_a_chat_of_several_turns_on_a_server() -> None:
+    """The role's chunk is no token; a turn brings what was really answered."""
+    with fake() as (url, bodies):
+        spec = "closed:concurrency=1,prompt=20,output=4,turns=2,more=5,n=2"
+        found = bench(url, "--endpoint", "chat", "--trace", spec)
+    assert found["requests"]["completed"] == 2
+    assert (found["config"]["endpoint"], found["config"]["prompts"]) == ("chat", "messages")
+    assert [len(body["messages"]) for body in bodies] == [1, 1, 3]  # the first asks what the server takes
+    assert bodies[2]["messages"][:2] == [*bodies[1]["messages"], {"role": "assistant", "content": " w0 w1 w2 w3"}]
+    assert 0 <= found["client_cpu"] < 2
+    assert found["prefix_hit_rate"] == 1 / 3  # as the server told
+
+
 def test_every_way_of_failing_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     troubles = {2: (503, {"error": "overloaded"}), 3: refuse("too long"), 4: "cut", 5: "pause"}
     with fake(lambda count, body: troubles.get(count)) as (url, _):
@@ -249,7 +274,11 @@ def test_every_way_of_failing_is_counted(capsys: pytest.CaptureFixture[str]) -> 
     ("manners", "told"),
     [
         (lambda count, body: refuse("no completions here"), "takes no streamed request at /v1/completions: .*no compl"),
-        (lambda count, body: (401, {"error": {"message": "bad key"}}), "401: bad key"),
+        (
+            lambda count, body: (401, {"error": {"message": "bad key"}}),
+            "wants an API key: --api-key KEY .*401: bad key",
+        ),
+        (lambda count, body: (404, {"error": {"message": "no such model"}}), "with 404: no such model"),
     ],
 )
 def test_a_server_that_cannot_be_measured_is_told(manners: Any, told: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,9 +287,19 @@ def test_a_server_that_cannot_be_measured_is_told(manners: Any, told: str, capsy
     assert re.search(told, capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [((401, {"error": "who?"}), "wants an API key: --api-key KEY"), ((404, {}), "does not list its models: name one")],
+)
+def test_a_server_that_does_not_tell_its_models(models: Any, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with fake(models=models) as (url, _):
+        assert cli.main(["bench", url, "--rate", "9"]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "http://127.0.0.1:9", "--rate", "9"]) == 1
-    assert "doubletime bench: " in capsys.readouterr().err
+    assert "nobody listens at 127.0.0.1:9" in capsys.readouterr().err
 
 
 # ---- the command line
@@ -275,6 +314,7 @@ def arguments(text: str) -> Any:
     [
         ("--rate 2", "poisson:rate=2,n=100"),
         ("--rate 2 --prompt uniform:1:9 --output 5 --limit 7", "poisson:rate=2,prompt=uniform:1:9,output=5,n=7"),
+        ("--rate 2 --burstiness 0.25", "gamma:rate=2,cv=2,n=100"),
         ("--concurrency 8", "closed:concurrency=8,n=100"),
         ("--trace gamma:rate=1,cv=2", "gamma:rate=1,cv=2"),
         (f"--trace {__file__} --rate 3", f"replay:path={__file__},rate=3"),
@@ -294,6 +334,9 @@ def test_shortcuts_are_specs(text: str, trace: str) -> None:
         ("--rate fast", "rate=fast: must be a number"),
         ("--rate 2 --limit 0", "n=0: must be"),
         ("--rate 2 --api-key k", "--api-key is for the URL"),
+        ("--rate 2 --endpoint chat", "--endpoint is for the URL"),
+        ("--concurrency 2 --burstiness 2", "--burstiness goes with --rate"),
+        ("--trace poisson:rate=2 --burstiness 2", "--burstiness goes with --rate"),
         ("http://127.0.0.1:9 --rate 2 --policy sarathi", "--policy is for an engine in this process"),
         ("http://127.0.0.1:9 --rate 2 --kv-memory 64MB", "--kv-memory is for an engine"),
         ("ftp://127.0.0.1 --rate 2", "no http:// or https:// URL"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -110,3 +111,51 @@ def test_as_a_process_with_a_recording(expected: Expected, tmp_path: Path) -> No
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
     assert done.stdout.decode() == expected[0] + "\n"
     assert main(["replay", str(record)]) == 0
+
+
+SHORT = ["generate", str(checkpoint()), "--kv-memory", "4MB", "--max-model-len", "128", "--prompt", PROMPT]
+
+
+@pytest.mark.parametrize(
+    ("options", "pattern"),
+    [
+        (["--regex", "[0-9]{3}"], "[0-9]{3}"),
+        (["--choice", "left", "--choice", "right"], "left|right"),
+        (["--json-object"], r"(?s)\{.*"),
+    ],
+)
+def test_the_output_looks_as_it_must(options: list[str], pattern: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SHORT, "--temperature", "1", *options]) == 0
+    assert re.fullmatch(pattern, capsys.readouterr().out.rstrip("\n"))
+
+
+def test_schemas_and_grammars_are_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "schema.json").write_text('{"enum": [7, null]}')
+    assert main([*SHORT, "--json-schema", str(tmp_path / "schema.json")]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO('start: "left" | "right"'))
+    assert main([*SHORT, "--grammar", "-"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) in (7, None)
+    assert second in ("left", "right")
+
+
+def test_penalties_biases_and_ends(expected: Expected, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--logit-bias", "40=100", "--min-tokens", "2", "--max-tokens", "5", "--logprobs", "1", "--json"]
+    assert main([*SHORT, *options, "--frequency-penalty", "2", "--presence-penalty", "1"]) == 0
+    assert main([*SHORT, "--stop-token-id", str(expected[1][2]), "--include-stop", "--json"]) == 0
+    biased, stopped = (json.loads(line)["outputs"][0] for line in capsys.readouterr().out.splitlines())
+    assert biased["token_ids"] == [40] * 5
+    assert [entry["40"]["rank"] > 1 for entry in biased["logprobs"]] == [True] * 5, "of the raw distribution"
+    assert (stopped["finish_reason"], stopped["stop_reason"]) == ("stop", expected[1][2])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--logit-bias", "x=1"], "not a token id, =, and a number"), (["--regex", "a", "--choice", "b"], "not allowed")],
+)
+def test_wrong_options_are_named(options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*SHORT, *options])
+    assert told in capsys.readouterr().err

@@ -25,6 +25,8 @@ from tests.core.rig import FULL, MS, WINDOW, Rig, Scripted
         (4, 4, {"n": 2, "final": False}, "1 for a prompt that is still arriving, not 2"),
         (60, 6, {}, "need 17 KV blocks of 4 tokens in group 0; there are 16"),
         (90, 11, {}, "90 prompt + 11 output tokens are over the maximum length 100"),
+        (4, 2, {"generates": False}, "generates nothing has a limit of 1, not 2"),
+        (101, 1, {"generates": False}, "101 prompt + 0 output tokens are over the maximum length 100"),
     ],
 )
 def test_what_can_never_run_is_refused_with_the_reason(prompt: int, limit: int, fields: Any, reason: str) -> None:
@@ -46,6 +48,15 @@ def test_what_just_fits_is_taken() -> None:
     rig.arrive(1, 1, n=3)
     assert rig.core.take_refused() == []
     assert Rig(max_length=65).arrive(60, 5) == 0
+
+
+def test_a_prompt_that_nothing_follows_may_fill_the_model_and_ends_when_it_is_computed() -> None:
+    rig = Rig(max_length=64)
+    rig.arrive(64, 1, generates=False)
+    assert rig.core.take_refused() == []
+    assert sum(slab.tokens for plan in rig.steps(2) for slab in plan.slabs) == 64
+    assert rig.living == []
+    assert [seq.finish for seq in rig.core.take_ended()] == [Finish.LENGTH]
 
 
 def test_an_id_in_use_is_refused() -> None:
@@ -457,6 +468,17 @@ def test_a_promise_saves_the_policy_the_asking() -> None:
     assert policy.composed == 8, "the prefill, a decode that promises four more, and the six that are left"
     assert all(plan.decode_seqs == (0,) for plan in plans[1:])
     assert all(plan.planner == "policy" for plan in plans)
+
+
+def test_a_plan_that_only_keeps_a_promise_says_so() -> None:
+    rig = Rig(Steady(2, 0, 0))
+    rig.arrive(6, 7)
+    repeated = []
+    for _ in range(7):
+        rig.plan()
+        repeated.append(rig.core.repeated)
+        rig.done()
+    assert repeated == [False, False, True, True, False, False, False]
 
 
 def test_a_promise_that_runs_out_may_be_renewed() -> None:

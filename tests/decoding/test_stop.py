@@ -12,9 +12,12 @@ texts = st.text("ab\n", max_size=40)
 stop_lists = st.lists(st.text("ab\n", min_size=1, max_size=5), max_size=4)
 
 
-def naive(text: str, stops: list[str]) -> tuple[str, str | None]:
-    """Looks at every prefix of the whole text: the first that ends in a stop string is cut before the longest."""
-    for end in range(len(text) + 1):
+def naive(text: str, stops: list[str], least: int = 0) -> tuple[str, str | None]:
+    """Looks at every prefix of the whole text: the first that ends in a stop string is cut before the longest.
+
+    It has more than `least` characters.
+    """
+    for end in range(least + 1, len(text) + 1):
         ending = [stop for stop in stops if text[:end].endswith(stop)]
         if ending:
             longest = max(ending, key=len)
@@ -44,6 +47,18 @@ def test_nothing_is_passed_on_that_must_be_taken_back_and_nothing_is_held_withou
         held = text[len(passed) : at]
         assert not held or any(stop.startswith(held) for stop in stops)
     assert naive(text, stops)[0].startswith(passed)
+
+
+@given(texts, stop_lists, st.integers(0, 40), st.booleans())
+def test_what_is_complete_before_the_matcher_is_armed_is_text_and_what_matches_may_be_included(
+    text: str, stops: list[str], least: int, included: bool
+) -> None:
+    matcher, passed = StopMatcher(stops, included), ""
+    for at, char in enumerate(text):
+        passed += matcher.push(char, armed=at >= least)
+    expected, stop = naive(text, stops, least)
+    assert passed + matcher.flush() == expected + ((stop or "") if included else "")
+    assert matcher.matched == stop
 
 
 def test_text_after_a_match_is_dropped() -> None:

@@ -13,9 +13,11 @@ from doubletime.core.events import Arrive, Cancel, Result, Row, Timer
 from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import Finish, Slab
 from doubletime.decoding.params import SamplingParams
+from doubletime.decoding.readout import Readout
 from doubletime.decoding.sampling import Sampling
 from doubletime.engine.host import KEY_TOKENS, Host
 from doubletime.engine.messages import Abort, Close, Submit, Update
+from doubletime.executors.device import ExecutorLost
 from doubletime.executors.output import Sampled, StepOutput
 
 EOS = 7
@@ -26,11 +28,13 @@ class Quiet:
 
     def __init__(self) -> None:
         self.admitted: dict[int, tuple[tuple[int, ...], Sampling]] = {}
+        self.readouts: dict[int, Readout | None] = {}
 
-    def admit(self, seq: int, tokens: Sequence[int], sampling: Sampling) -> None:
+    def admit(self, seq: int, tokens: Sequence[int], sampling: Sampling, readout: Readout | None = None) -> None:
         if max(tokens) > 99:
             raise ValueError("token ids must be in [0, 100)")
         self.admitted[seq] = (tuple(tokens), sampling)
+        self.readouts[seq] = readout
 
     def dispatch(self, plan: Plan) -> None:
         """Nothing runs."""
@@ -42,9 +46,14 @@ class Desk:
     def __init__(self, seed: int = 0) -> None:
         self.news: list[Update] = []
         self.executor = Quiet()
-        self.host = Host(self.news.extend, vocabulary=None, eos=frozenset({EOS}), seed=seed)
+        self.began: list[int] = []  # handles
+        self.host = Host(self._hear, vocabulary=None, eos=frozenset({EOS}), seed=seed)
         self.host.executor = self.executor  # type: ignore[assignment]
         self.steps = 0
+
+    def _hear(self, news: list[Update]) -> None:
+        self.began += [update.handle for update in news if update.began]
+        self.news += [update for update in news if not update.began]
 
     def put(self, *messages: Any) -> list[Any]:
         """The events that the messages become."""
@@ -83,6 +92,18 @@ def test_a_request_becomes_one_arrival_and_n_admissions() -> None:
     assert later.request.id == 2
 
 
+def test_that_a_request_begins_is_told_once_with_its_first_step() -> None:
+    desk = Desk()
+    desk.put(submit(3, n=2), submit(4), submit(5))
+    assert desk.began == []
+    desk.step(s0=5)
+    desk.step(s0=5, s1=6)
+    assert desk.began == [3]
+    desk.put(Abort(4))
+    desk.step(s2=5, s3=5)
+    assert desk.began == [3, 5]
+
+
 def test_seeds_that_nobody_gave_come_from_the_engine_s() -> None:
     seeds = []
     for engine_seed in (1, 1, 2):
@@ -114,7 +135,7 @@ def test_the_end_token_finishes_unless_it_is_ignored() -> None:
     desk.put(submit(0), submit(1, ignore_eos=True))
     assert desk.step(s0=EOS, s1=EOS).rows == (Row(0, None, Finish.STOP),)
     assert [(update.handle, update.finish, update.stop_reason) for update in desk.news] == [
-        (0, Finish.STOP, EOS),
+        (0, Finish.STOP, None),
         (1, None, None),
     ]
 
@@ -158,10 +179,18 @@ def test_a_failed_step_ends_its_sequences_with_the_reason() -> None:
     assert desk.step(s1=5).rows == ()
 
 
+def test_a_lost_device_is_told_to_its_sequences_and_ends_the_engine() -> None:
+    desk = Desk()
+    desk.put(submit(0), submit(1))
+    with pytest.raises(ExecutorLost, match="can run nothing any more: RuntimeError: illegal access"):
+        desk.answer({0: 0}, error="RuntimeError: illegal access", lost=True)
+    assert [(update.handle, update.finish) for update in desk.news] == [(0, Finish.ERROR)]
+
+
 def test_a_token_that_cannot_be_handled_ends_its_own_choice_only(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
     desk.put(submit(0), submit(1))
-    monkeypatch.setattr(desk.host._choices[0]._text, "push", lambda tokens: 1 / 0)
+    monkeypatch.setattr(desk.host._choices[0]._text, "push", lambda *_, **__: 1 / 0)
     assert desk.step(s0=5, s1=6).rows == (Row(0, None, Finish.ERROR),)
     assert [(update.handle, update.finish) for update in desk.news] == [(0, Finish.ERROR), (1, None)]
     assert "division by zero" in desk.news[0].error

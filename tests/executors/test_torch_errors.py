@@ -6,8 +6,11 @@ import pytest
 
 pytest.importorskip("transformers")
 
+import torch
+
 from doubletime.core.vocabulary import DepthMap, Limits
 from doubletime.decoding.sampling import Sampling
+from doubletime.executors.device import is_lost
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.shapes import kv_groups
 from tests.checkpoints import first_difference, random_prompts
@@ -118,3 +121,35 @@ def test_tokens_do_not_depend_on_what_else_is_in_the_batch() -> None:
                 texts[-1].append(token_of(driver.step(*slabs), 0))
     assert texts[0] == texts[1]
     assert len(set(texts[0])) > 10
+
+
+def test_a_device_that_is_lost_is_told_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = Bomb()
+    bomb.armed = True
+    with Driver("llama", model=watched(model_of("llama"), bomb)) as driver:
+        driver.admit(0, FIRST)
+        monkeypatch.setattr("doubletime.executors.torch_runner.is_lost", lambda device: True)
+        driver.send(driver.slab(0, 0, 20, samples=1))
+        assert driver.answer().lost
+
+
+def test_a_failure_between_steps_is_told_since_nothing_can_be_trusted_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Driver("llama", model=model_of("llama")) as driver:
+        monkeypatch.setattr(driver.executor.runner, "admit", lambda *_: 1 / 0)
+        driver.admit(0, FIRST)
+        output = driver.answer()
+    assert output.lost
+    assert output.error == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(("fails", "lost"), [(False, False), (True, True)])
+def test_a_cuda_device_is_lost_when_it_repeats_its_error(
+    monkeypatch: pytest.MonkeyPatch, fails: bool, lost: bool
+) -> None:
+    def synchronize(device: torch.device) -> None:
+        if fails:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    assert is_lost(torch.device("cuda")) is lost
+    assert not is_lost(torch.device("cpu"))

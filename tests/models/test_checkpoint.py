@@ -71,6 +71,18 @@ def test_a_tied_head_that_was_stored_is_let_through(folder: Path) -> None:
     assert model.head is model.embedding
 
 
+def test_a_checkpoint_that_was_stored_without_its_head_is_read(folder: Path) -> None:
+    """As embedding models are: the names lack the prefix."""
+    edit_config(folder, tie_word_embeddings=True)
+    whole = load_checkpoint(folder)
+    tensors = load_file(folder / SINGLE)
+    bare = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name != "lm_head.weight"}
+    save_file(bare, folder / SINGLE)
+    model = load_checkpoint(folder)
+    assert torch.equal(model.embedding, whole.embedding)
+    assert torch.equal(model.final_norm.weight, whole.final_norm.weight)
+
+
 def test_missing_files_are_named(folder: Path) -> None:
     (folder / SINGLE).unlink()
     with pytest.raises(BadCheckpoint, match=SINGLE):

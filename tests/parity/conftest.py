@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.notes import add_note
+
 if TYPE_CHECKING:
     from tests.parity.matrix import Matrix
-
-_KEY = pytest.StashKey["Matrix"]()
 
 
 @pytest.fixture(scope="session")
 def matrix(request: pytest.FixtureRequest) -> Iterator[Matrix]:
     from tests.parity.matrix import MOST_TIES, Matrix
 
-    matrix = request.config.stash[_KEY] = Matrix()
+    matrix = Matrix()
     yield matrix
+    add_note(request.config, "parity with transformers", list(matrix.lines()))
     assert matrix.total.ties <= 1 + MOST_TIES * matrix.total.positions
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if matrix := config.stash.get(_KEY, None):
-        terminalreporter.section("parity with transformers")
-        for line in matrix.lines():
-            terminalreporter.write_line(line)

@@ -16,6 +16,7 @@ from doubletime.core.plan import Plan
 from doubletime.core.scheduler import Scheduler
 from doubletime.core.vocabulary import Fate, Finish, Limits
 from doubletime.decoding.params import SamplingParams
+from doubletime.decoding.structured.matcher import Grammar
 from doubletime.engine.host import Host
 from doubletime.engine.messages import Abort, Close, Submit, Update
 from doubletime.executors.torch_executor import TorchExecutor
@@ -101,9 +102,9 @@ class ParityHost(Host):
     hits = True
     arrived = 0
 
-    def _admit(self, submit: Submit) -> Event:
+    def _admit(self, submit: Submit, grammar: Grammar | None = None) -> Event:
         self.arrived += 1
-        event = super()._admit(submit)
+        event = super()._admit(submit, grammar)
         assert isinstance(event, Arrive)
         return event if self.hits else replace(event, request=replace(event.request, take_hits=False))
 

@@ -48,6 +48,9 @@ def test_sampled_tokens_are_those_of_the_request_alone(family: str) -> None:
         SamplingParams(
             n=3 if at % 3 == 0 else 1, temperature=0.6 + 0.1 * (at % 5), top_p=0.9 if at % 2 else 1.0,
             top_k=30 if at % 4 == 1 else 0, seed=100 + at, max_tokens=24, ignore_eos=True,
+            min_p=0.02 if at % 5 == 1 else 0.0, logit_bias={at: 2.0, 200: -100.0} if at % 5 == 2 else None,
+            presence_penalty=0.5 if at % 3 == 0 else 0.0, frequency_penalty=0.5 if at % 3 == 1 else 0.0,
+            repetition_penalty=1.3 if at % 4 == 0 else 1.0,
         )
         for at in range(10)
     ]  # fmt: skip

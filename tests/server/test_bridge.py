@@ -50,7 +50,7 @@ def drive(work: Callable[[EngineBridge], Awaitable[None]], **settings: Any) -> E
         asyncio.run(_within(bridge, work))
     finally:
         bridge.shut_down()
-    assert not bridge._process.is_alive()
+    assert bridge._engine.end != "exit status None"
     return bridge
 
 
@@ -66,6 +66,11 @@ async def whole(bridge: EngineBridge, params: SamplingParams, prompt: list[int] 
     return [chunk async for chunk in await bridge.submit(prompt, params)]
 
 
+async def tokens(bridge: EngineBridge, count: int) -> int:
+    """How many tokens come of a request for `count`."""
+    return sum(len(chunk.token_ids) for chunk in await whole(bridge, greedy(count)))
+
+
 def test_requests_stream_side_by_side_and_are_what_the_offline_engine_gives() -> None:
     with LLM(str(checkpoint()), kv_memory="4MB", max_model_len=1000) as llm:
         expected = llm.generate({"prompt_token_ids": PROMPT}, greedy(20))[0].outputs[0]
@@ -75,7 +80,8 @@ def test_requests_stream_side_by_side_and_are_what_the_offline_engine_gives() ->
         for chunks in await asyncio.gather(*(whole(bridge, greedy(20)) for _ in range(3))):
             assert [token for chunk in chunks for token in chunk.token_ids] == expected.token_ids
             assert "".join(chunk.text for chunk in chunks) == expected.text
-            assert [chunk.finish for chunk in chunks] == [None] * 19 + [Finish.LENGTH]
+            assert [chunk.finish for chunk in chunks if chunk.finish] == [Finish.LENGTH]
+            assert chunks[-1].finish
         both = await whole(bridge, greedy(6, n=2))
         for choice in range(2):
             tokens = [token for chunk in both if chunk.choice == choice for token in chunk.token_ids]
@@ -83,7 +89,7 @@ def test_requests_stream_side_by_side_and_are_what_the_offline_engine_gives() ->
         assert not bridge._replies
 
     bridge = drive(work)
-    assert bridge._process.exitcode == 0
+    assert bridge._engine.end == "exit status 0"
 
 
 def test_a_cancelled_request_ends_and_gives_its_blocks_back(tmp_path: Path) -> None:
@@ -95,7 +101,7 @@ def test_a_cancelled_request_ends_and_gives_its_blocks_back(tmp_path: Path) -> N
             break
         reply.cancel()
         reply.cancel()
-        assert len(await whole(bridge, greedy(5))) == 5
+        assert await tokens(bridge, 5) == 5
         assert not bridge._replies
 
     drive(work, record=str(record))
@@ -123,7 +129,7 @@ def test_a_client_that_goes_while_it_waits_leaves_nothing_behind(tmp_path: Path)
             await waiting
         busy.cancel()
         assert not bridge._replies
-        assert len(await whole(bridge, greedy(3))) == 3
+        assert await tokens(bridge, 3) == 3
 
     drive(work, record=str(record), max_seats=1)
     with record.open() as lines:
@@ -137,7 +143,7 @@ def test_what_can_never_run_is_refused_and_harms_nobody() -> None:
             await bridge.submit([5] * 1001, greedy(1))
         with pytest.raises(Refused, match="token ids must be in"):
             await bridge.submit([VOCAB], greedy(1))
-        assert len(await whole(bridge, greedy(3))) == 3
+        assert await tokens(bridge, 3) == 3
         assert not bridge._replies
 
     drive(work)
@@ -151,7 +157,7 @@ def test_stop_strings_without_a_tokenizer_are_refused() -> None:
     async def work(bridge: EngineBridge) -> None:
         with pytest.raises(Refused, match="stop strings need a tokenizer"):
             await bridge.submit(PROMPT, greedy(3, stop="x"))
-        assert len(await whole(bridge, greedy(3))) == 3
+        assert await tokens(bridge, 3) == 3
 
     try:
         bridge.wait_ready()
@@ -160,20 +166,58 @@ def test_stop_strings_without_a_tokenizer_are_refused() -> None:
         bridge.shut_down()
 
 
-def test_a_dying_engine_tells_everybody() -> None:
+def kill(bridge: EngineBridge) -> None:
+    assert bridge.engine_pid is not None
+    os.kill(bridge.engine_pid, signal.SIGKILL)
+
+
+def test_a_dead_engine_is_started_again_once_and_everybody_is_told() -> None:
     async def work(bridge: EngineBridge) -> None:
         replies = [await bridge.submit(PROMPT, greedy(LONG)) for _ in range(2)]
-        assert bridge._process.pid is not None
-        os.kill(bridge._process.pid, signal.SIGKILL)
+        kill(bridge)
         for reply in replies:
-            with pytest.raises(EngineStopped, match="the engine process died"):
+            with pytest.raises(EngineStopped, match=r"the engine process died.*started again") as caught:
                 _ = [chunk async for chunk in reply]
+            assert caught.value.back_in is not None
         assert not bridge.healthy
-        with pytest.raises(EngineStopped, match="the engine process died"):
+        with pytest.raises(EngineStopped, match="started again"):
             await bridge.submit(PROMPT, greedy(1))
+        while not bridge.healthy:
+            await asyncio.sleep(0.05)
+        assert await tokens(bridge, 3) == 3
+        reply = await bridge.submit(PROMPT, greedy(LONG))
+        kill(bridge)
+        with pytest.raises(EngineStopped, match="for the second time within 10 minutes") as caught:
+            _ = [chunk async for chunk in reply]
+        assert caught.value.back_in is None
+        assert "second time" in bridge.fatal
 
     bridge = drive(work)
-    assert bridge._process.exitcode == -signal.SIGKILL
+    assert bridge._engine.end == "killed by SIGKILL"
+
+
+def test_an_engine_that_dies_again_much_later_gets_another_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doubletime.server.bridge.RESTART_WINDOW", 0.0)
+
+    async def work(bridge: EngineBridge) -> None:
+        for _ in range(2):
+            kill(bridge)
+            while bridge.healthy or bridge.fatal:
+                await asyncio.sleep(0.01)
+            while not bridge.healthy:
+                await asyncio.sleep(0.01)
+        assert await tokens(bridge, 3) == 3
+
+    drive(work)
+
+
+def test_closing_while_an_engine_starts_again_ends_that_one_too() -> None:
+    async def work(bridge: EngineBridge) -> None:
+        kill(bridge)
+        while not bridge._restart:
+            await asyncio.sleep(0.01)
+
+    assert drive(work).problem == "the server is shutting down"
 
 
 def test_closing_ends_what_still_runs() -> None:
@@ -200,6 +244,6 @@ def test_an_engine_that_cannot_start_says_why(settings: dict[str, Any], told: st
     try:
         with pytest.raises(ValueError, match=told):
             bridge.wait_ready()
-        assert bridge._process.exitcode == 1
+        assert bridge._engine.end == "exit status 1"
     finally:
         bridge.shut_down()

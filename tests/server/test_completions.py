@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import openai
 import pytest
 
@@ -16,12 +14,6 @@ MESSAGES = [
     {"role": "user", "content": [{"type": "text", "text": "hi"}]},
 ]
 PROMPT = "<system>Be brief.\n<user>hi\n<a>"
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=10) as client:
-        yield client
 
 
 def test_a_completion(client: openai.OpenAI, engine: FakeClient, model: ServedModel) -> None:
@@ -126,6 +118,6 @@ def test_models(client: openai.OpenAI) -> None:
 def test_a_wrong_request_raises_the_right_exception(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="'gpt' does not exist"):
         client.completions.create(model="gpt", prompt="x")
-    with pytest.raises(openai.BadRequestError, match="logit_bias is not supported") as caught:
-        client.chat.completions.create(model="tiny", messages=MESSAGES, logit_bias={"1": 5})
-    assert (caught.value.param, caught.value.code) == ("logit_bias", "unsupported_parameter")
+    with pytest.raises(openai.BadRequestError, match="audio is not supported") as caught:
+        client.chat.completions.create(model="tiny", messages=MESSAGES, audio={"voice": "x", "format": "wav"})
+    assert (caught.value.param, caught.value.code) == ("audio", "unsupported_parameter")

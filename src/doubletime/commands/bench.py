@@ -15,12 +15,12 @@ from doubletime.core.vocabulary import SLO
 
 if TYPE_CHECKING:
     from doubletime.lab.bench.drive import Measured
+    from doubletime.lab.bench.strain import Strain
     from doubletime.lab.bench.target import Target
     from doubletime.lab.workload.job import Workload
 
 DEFAULT_REQUESTS = 100
 LOWEST_ID = 16  # of random prompts for a URL: the ids below are often special
-LAG = 0.02  # seconds at the 99th percentile from which the client itself distorts what it measures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _load_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--trace", metavar="TRACE", help="a file, or e.g. poisson:rate=2,prompt=512,output=128,n=1000")
     group.add_argument("--rate", metavar="R", help="requests a second, as a Poisson process")
+    group.add_argument(
+        "--burstiness", type=positive, metavar="B",
+        help="with --rate: gaps are gamma distributed with this shape; 1 is Poisson, less comes in bursts",
+    )  # fmt: skip
     group.add_argument("--concurrency", metavar="N", help="so many users, each waits for the answer and asks again")
     group.add_argument("--prompt", metavar="LENGTH", help="tokens: 512, uniform:100:900, lognormal:512:0.8 …")
     group.add_argument("--output", metavar="LENGTH", help="tokens, like --prompt")
@@ -45,6 +49,7 @@ def _load_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _url_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--endpoint", choices=("completions", "chat"), help="(default: completions)")
     group.add_argument("--served-model-name", metavar="NAME", help="(default: the first that the server lists)")
     group.add_argument("--api-key", metavar="KEY", help="(default: the environment's OPENAI_API_KEY)")
     group.add_argument("--vocab", type=int, metavar="N", help="random token ids are below it (default: 256)")
@@ -56,13 +61,15 @@ def run(args: argparse.Namespace) -> int:
     target: Target
     if _is_url(args.target):
         _refuse_engine_options(args)
+        from doubletime.lab.bench.dialect import Endpoint
         from doubletime.lab.bench.url import UrlTarget
         from doubletime.lab.workload.prompts import Prompts
 
         workload = _workload(args, trace, None)
         key = args.api_key or os.environ.get("OPENAI_API_KEY")
         prompts = Prompts(LOWEST_ID, args.vocab or 256, args.seed)
-        target = UrlTarget(args.target, model=args.served_model_name, key=key, prompts=prompts)
+        endpoint, name = Endpoint(args.endpoint or "completions"), args.served_model_name
+        target = UrlTarget(args.target, endpoint=endpoint, model=name, key=key, prompts=prompts)
     else:
         _refuse_url_options(args)
         _workload(args, trace, None)  # a wrong trace is told before a model is loaded
@@ -79,17 +86,30 @@ def trace_of(args: argparse.Namespace) -> str:
     """The TRACE that --trace or the shortcuts name. Raises ValueError for none, and for what contradicts."""
     if args.rate and args.concurrency:
         raise ValueError("--rate and --concurrency exclude each other")
+    if args.burstiness and not (args.rate and args.trace is None):
+        raise ValueError("--burstiness goes with --rate and no --trace; a spec says it itself: gamma:rate=2,cv=1.5")
     how = f"rate={args.rate}" if args.rate else f"concurrency={args.concurrency}" if args.concurrency else ""
     if args.trace is None:
         if not how:
             raise ValueError("say how much load: --rate 2, --concurrency 8, or --trace TRACE")
         lengths = [f"{key}={value}" for key in ("prompt", "output") if (value := getattr(args, key))]
-        return f"{'poisson' if args.rate else 'closed'}:" + ",".join([how, *lengths, f"n={_requests(args)}"])
+        return f"{_arrivals(args)}:" + ",".join([how, *_variation(args), *lengths, f"n={_requests(args)}"])
     if args.prompt or args.output:
         raise ValueError("--trace has lengths of its own: write prompt= and output= into a spec, not beside it")
     if how and not Path(args.trace).is_file():
         raise ValueError("--rate and --concurrency go with a trace file; a spec says itself when requests come")
     return f"replay:path={args.trace},{how}" if how else str(args.trace)
+
+
+def _arrivals(args: argparse.Namespace) -> str:
+    if args.concurrency:
+        return "closed"
+    return "gamma" if args.burstiness else "poisson"
+
+
+def _variation(args: argparse.Namespace) -> list[str]:
+    """A gamma distribution of shape B has the coefficient of variation 1 / √B."""
+    return [f"cv={args.burstiness**-0.5:.6g}"] if args.burstiness else []
 
 
 def _requests(args: argparse.Namespace) -> int:
@@ -104,28 +124,30 @@ def _workload(args: argparse.Namespace, trace: str, encode: Any) -> Workload:
 
 def _bench(args: argparse.Namespace, target: Target, workload: Workload) -> int:
     from doubletime.lab.bench.drive import drive
+    from doubletime.lab.bench.strain import Strain
     from doubletime.lab.result import result
     from doubletime.progress import Progress
 
     try:
         with Progress("requests", workload.requests, shown=args.json != "-") as bar:
-            measured = drive(workload, target, args.slo, timeout_s=args.timeout, progress=bar.advance)
-        facts = target.facts()
+            measured = drive(workload, target, args.slo, timeout_s=args.timeout, screen=bar)
+        facts, strain = target.facts(), Strain.of(measured, target)
     finally:
         target.close()
-    lag = measured.lag.summary()
     found = result(
         measured.scores, facts,
         clock="real", policy=target.policy, config=target.config | {"trace": workload.name, "limit": args.limit},
-        seed=workload.seed, began=measured.began, client_lag_s=lag["p99"] if lag else None,
+        seed=workload.seed, began=measured.began, client_lag_s=strain.lag_s,
     )  # fmt: skip
-    _report(args.json, found, measured)
+    if strain.cpu is not None:
+        found["client_cpu"] = round(strain.cpu, 4)  # share of one core
+    _report(args.json, found, measured, strain)
     if measured.interrupted:
         return 130
     return 0 if found["requests"]["completed"] else 1
 
 
-def _report(where: str | None, found: dict[str, Any], measured: Measured) -> None:
+def _report(where: str | None, found: dict[str, Any], measured: Measured, strain: Strain) -> None:
     if where == "-":
         print(json.dumps(found))
     else:
@@ -136,11 +158,8 @@ def _report(where: str | None, found: dict[str, Any], measured: Measured) -> Non
             Path(where).write_text(json.dumps(found, indent=1) + "\n")
     for error, times in measured.errors.most_common(3):
         _say(f"{times} of: {error}")
-    if (found["client_lag_s"] or 0) > LAG:
-        _say(
-            f"warning: this client was late itself (p99 {found['client_lag_s']:.3f} s): "
-            "the machine is too busy, or the load too much for one client; latencies are worse than they look"
-        )
+    for warning in strain.warnings():
+        _say(warning)
 
 
 def _say(text: str) -> None:
@@ -162,6 +181,6 @@ def _refuse_engine_options(args: argparse.Namespace) -> None:
 
 
 def _refuse_url_options(args: argparse.Namespace) -> None:
-    for name in ("served_model_name", "api_key", "vocab"):
+    for name in ("endpoint", "served_model_name", "api_key", "vocab"):
         if getattr(args, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for the URL of a server")

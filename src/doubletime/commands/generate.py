@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from doubletime.commands.sampling_arguments import sampling_arguments, sampling_params, structured_arguments
 from doubletime.commands.serve import engine_arguments
 from doubletime.engine.config import EngineConfig
 
@@ -21,26 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt-tokens", action="append", metavar="IDS", help="token ids, e.g. 1,2,3")
     parser.add_argument("--chat", action="store_true", help="each prompt is a user's message for the chat template")
     parser.add_argument("--json", action="store_true", help="print one JSON object a prompt")
-    sampling = parser.add_argument_group("sampling")
-    sampling.add_argument("--max-tokens", type=int, default=64, metavar="N", help="(default: %(default)s)")
-    sampling.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default: %(default)s)")
-    sampling.add_argument("--top-p", type=float, default=1.0)
-    sampling.add_argument("--top-k", type=int, default=0)
-    sampling.add_argument("--n", type=int, default=1, help="choices per prompt")
-    sampling.add_argument("--stop", action="append", metavar="TEXT", help="may be given several times")
-    sampling.add_argument("--ignore-eos", action="store_true")
+    sampling_arguments(parser.add_argument_group("sampling"))
+    structured_arguments(parser.add_argument_group("structured output"))
     engine_arguments(parser.add_argument_group("engine"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Generates for every prompt and prints the texts (or token ids, where there is no tokenizer)."""
-    from doubletime.decoding.params import SamplingParams
     from doubletime.llm import LLM
 
-    params = SamplingParams(
-        n=args.n, temperature=args.temperature, top_p=args.top_p, top_k=args.top_k, max_tokens=args.max_tokens,
-        stop=args.stop, ignore_eos=args.ignore_eos,
-    )  # fmt: skip
+    params = sampling_params(args)
     names = EngineConfig.__slots__
     with LLM(**{name: getattr(args, name) for name in names}) as llm:
         outputs = llm.generate(_prompts(args, llm), params, progress=not args.json)

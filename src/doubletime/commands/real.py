@@ -8,6 +8,7 @@ from doubletime.core.vocabulary import SLO
 from doubletime.engine.config import EngineConfig
 from doubletime.engine.target import EngineTarget
 from doubletime.lab.bench.drive import drive
+from doubletime.lab.bench.gauge import Dark
 from doubletime.lab.rehearsal.design import Design
 from doubletime.lab.rehearsal.run import Rehearsed
 from doubletime.lab.result import result
@@ -41,7 +42,7 @@ class Real:
             raise ValueError("what is measured cannot be stretched: error bars are of predictions")
         target = EngineTarget(_config(design, self._model, seed))
         try:
-            measured = drive(workload, target, slo, timeout_s=_TIMEOUT_S, progress=lambda: progress(1))
+            measured = drive(workload, target, slo, timeout_s=_TIMEOUT_S, screen=_Cell(progress))
             facts = target.facts()
         finally:
             target.close()
@@ -54,6 +55,16 @@ class Real:
             began=measured.began, client_lag_s=lag["p99"] if lag else None,
         )  # fmt: skip
         return Rehearsed(found, measured.scores)
+
+
+class _Cell(Dark):
+    """Counts the requests of one cell."""
+
+    def __init__(self, progress: Callable[[int], object]) -> None:
+        self._progress = progress
+
+    def advance(self) -> None:
+        self._progress(1)
 
 
 def _config(design: Design, model: str | None, seed: int) -> EngineConfig:

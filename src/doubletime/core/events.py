@@ -26,6 +26,7 @@ class Request:
     take_hits: bool = True  # False: needs every prompt position computed
     serial: bool = False  # True: the next token cannot be planned before the last result is on the host
     ready: bool = True  # False: BUSY until a Ready event
+    generates: bool = True  # False: only the prompt is computed; the token that a limit of 1 stands for is not drawn
     preloaded: int = 0  # so many leading tokens need no computing: their KV has come from elsewhere
     priority: int = 0  # smaller goes first
     tenant: str = ""

@@ -38,6 +38,7 @@ class Scheduler:
         self.roster = Roster(self.memory, self.stack)
         self.now: Nanoseconds = 0
         self.generation = 0  # steps that were stopped
+        self.repeated = False  # the last plan only kept a promise: nobody was asked anything, nothing new was granted
         self._default_stack = Stack((default,), default)
         self.reports = Reports(self.stack, limits.depth.total)
         self._steady = 0  # steps that the policy promised to be the same bulk decode
@@ -130,14 +131,17 @@ class Scheduler:
                 f"{request.preloaded} tokens cannot be preloaded of a prompt of {request.prompt}: "
                 "its last one is computed here, and all of them where no hits are taken"
             )
-        return self._problem_of_length(request.prompt, request.limit, request.final)
+        if not request.generates and request.limit > 1:
+            return f"a request that generates nothing has a limit of 1, not {request.limit}"
+        return self._problem_of_length(request, request.prompt, request.final)
 
-    def _problem_of_length(self, prompt: int, limit: int, final: bool) -> str | None:
+    def _problem_of_length(self, request: Request, prompt: int, final: bool) -> str | None:
+        output = request.limit if request.generates else 0
         if prompt < 1 and final:
             return "the prompt is empty"
-        if prompt + limit > self.limits.max_length:
-            return f"{prompt} prompt + {limit} output tokens are over the maximum length {self.limits.max_length}"
-        return self.memory.cannot_fit(prompt, limit)
+        if prompt + output > self.limits.max_length:
+            return f"{prompt} prompt + {output} output tokens are over the maximum length {self.limits.max_length}"
+        return self.memory.cannot_fit(prompt, request.limit)
 
     def _ready(self, seq_id: int) -> None:
         seq = self.roster.sequences.get(seq_id)
@@ -155,7 +159,7 @@ class Scheduler:
         seq.keys.extend(event.keys)
         seq.final = event.final
         seq.parked = False
-        problem = self._problem_of_length(seq.prompt, seq.limit, seq.final)
+        problem = self._problem_of_length(seq.request, seq.prompt, seq.final)
         if problem:
             self._refused.append((seq.request.id, problem))
             self.roster.finish(seq, Finish.ERROR)
@@ -212,7 +216,9 @@ class Scheduler:
 
     def _composed(self) -> tuple[Step, str, str]:
         """The policy's step; the default's where the policy may not, cannot or does not plan."""
+        self.repeated = False
         if self._steady and (step := self._steady_step()):
+            self.repeated = True
             return step, "policy", ""
         self.reports.flush(self.now)
         if self._fallback_steps:

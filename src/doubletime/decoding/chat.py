@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import TemplateError, meta, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from doubletime.decoding.tokenizer import Tokenizer
+
+_END = "\ue000end\ue001"  # in no text: these characters have no meaning
 
 
 class ChatTemplateError(ValueError):
@@ -20,19 +22,21 @@ class ChatTemplateError(ValueError):
 
 
 class ChatTemplate:
-    """A compiled template. `special_tokens` (bos_token, …) are variables in it."""
+    """A compiled template. `special_tokens` (bos_token, …) are variables in it; `reads` are all that it looks at."""
 
     def __init__(self, source: str, special_tokens: Mapping[str, str] | None = None) -> None:
         self._special_tokens = dict(special_tokens or {})
+        environment = _environment()
         try:
-            self._template = _environment().from_string(source)
+            self.reads = frozenset(meta.find_undeclared_variables(environment.parse(source)))
+            self._template = environment.from_string(source)
         except TemplateError as error:
             raise ChatTemplateError(f"the checkpoint's chat template is broken: {error}") from error
 
     @classmethod
-    def load(cls, tokenizer: Tokenizer) -> ChatTemplate:
-        """The template that the checkpoint has beside its tokenizer."""
-        source = tokenizer.chat_template
+    def load(cls, tokenizer: Tokenizer, name: str = "default") -> ChatTemplate:
+        """The template that the checkpoint has beside its tokenizer; the default one if it has none of that name."""
+        source = tokenizer.chat_templates.get(name, tokenizer.chat_template)
         if source is None:
             raise ChatTemplateError(
                 f"{tokenizer.folder} has no chat template (chat_template.jinja, or chat_template in "
@@ -47,8 +51,17 @@ class ChatTemplate:
         values = {**self._special_tokens, "tools": None, "documents": None, **variables}
         try:
             return self._template.render(messages=list(messages), add_generation_prompt=add_generation_prompt, **values)
-        except (TemplateError, TypeError, KeyError, ArithmeticError) as error:
+        except Exception as error:  # a template is a program, and not ours
             raise ChatTemplateError(f"the chat template refuses these messages: {error}") from error
+
+    def render_open(self, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+        """The prompt up to the end of the last message's content, for the model to go on with it."""
+        *others, last = messages
+        marked = {**last, "content": f"{last['content']}{_END}"}
+        prompt, end, _ = self.render([*others, marked], add_generation_prompt=False, **variables).rpartition(_END)
+        if not end:
+            raise ChatTemplateError("the chat template does not show the last message")
+        return prompt
 
 
 class _Generation(Extension):

@@ -95,7 +95,8 @@ def _keep(
     """How many leading tokens top-k and then top-p keep, their mass, and whether these can be told; each [N, 1]."""
     size, top_k, all_p = weights.shape[-1], wishes.top_k, wishes.top_p == 1
     base = torch.where(top_k < vocab, cumulative.gather(-1, top_k.clamp(max=size) - 1), totals)
-    nucleus = ((cumulative - weights < wishes.top_p * base) | all_p).sum(-1, keepdim=True)
+    nucleus = ((cumulative - weights < wishes.top_p * base) | all_p) & (weights > 0)  # of those that may come at all
+    nucleus = nucleus.sum(-1, keepdim=True)
     kept = torch.minimum(nucleus, top_k).clamp_(min=1)
     whole = all_p & (top_k == vocab)
     mass = torch.where(whole, totals, cumulative.gather(-1, kept - 1))

@@ -59,15 +59,23 @@ class Tokenizer:
         return declared or (frozenset() if token is None else frozenset({token}))
 
     @cached_property
+    def chat_templates(self) -> dict[str, str]:
+        """The sources of the templates by name: "default", and what else there is, such as "tool_use".
+
+        They are in chat_template.jinja and additional_chat_templates/*.jinja, or in tokenizer_config.json.
+        """
+        files = {"default": self.folder / "chat_template.jinja"}
+        files |= {file.stem: file for file in sorted(self.folder.glob("additional_chat_templates/*.jinja"))}
+        found = {name: file.read_text(encoding="utf-8") for name, file in files.items() if file.is_file()}
+        declared = read_json(self.folder / "tokenizer_config.json").get("chat_template")
+        if isinstance(declared, list):
+            return {item["name"]: item["template"] for item in declared} | found
+        return ({"default": declared} if isinstance(declared, str) else {}) | found
+
+    @property
     def chat_template(self) -> str | None:
-        """The source of the template in chat_template.jinja or tokenizer_config.json; None if there is none."""
-        file = self.folder / "chat_template.jinja"
-        if file.is_file():
-            return file.read_text(encoding="utf-8")
-        source = read_json(self.folder / "tokenizer_config.json").get("chat_template")
-        if isinstance(source, list):
-            source = {item["name"]: item["template"] for item in source}.get("default")
-        return source if isinstance(source, str) else None
+        """The source of the default template; None if there is none."""
+        return self.chat_templates.get("default")
 
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         """Token ids, with the special tokens (bos) that tokenizer.json puts around a text unless told otherwise.

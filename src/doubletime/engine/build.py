@@ -14,11 +14,12 @@ from doubletime.core.log import Header, LogWriter
 from doubletime.core.loop import Engine
 from doubletime.core.scheduler import Scheduler
 from doubletime.core.vocabulary import Limits
+from doubletime.decoding.structured.compiler import Compiler
 from doubletime.decoding.tokenizer import Tokenizer
 from doubletime.engine.config import DEFAULT_IN_FLIGHT, DEFAULT_ROWS, DEFAULT_SEATS, EngineConfig
 from doubletime.engine.host import Host
 from doubletime.engine.messages import Update
-from doubletime.engine.model import engine_model
+from doubletime.engine.model import CORES, engine_model
 from doubletime.engine.sources import tokenizer_of
 from doubletime.executors.torch_executor import TorchExecutor
 from doubletime.executors.torch_limits import limits_for
@@ -31,6 +32,7 @@ from doubletime.policies import load
 class Running:
     """An engine that is ready, and what was chosen for it. `close` ends the forward thread and the recording."""
 
+    config: EngineConfig
     engine: Engine
     host: Host
     model: AnyModel
@@ -47,7 +49,10 @@ def build(config: EngineConfig, emit: Callable[[list[Update]], None]) -> Running
     tokenizer = tokenizer_of(config)
     limits = _limits(model, config)
     eos = tokenizer.eos_ids if tokenizer else frozenset(model.shape.eos)
-    host = Host(emit, vocabulary=tokenizer.vocabulary if tokenizer else None, eos=eos, seed=config.seed)
+    host = Host(
+        emit, vocabulary=tokenizer.vocabulary if tokenizer else None, eos=eos, seed=config.seed,
+        compiler=Compiler(tokenizer, model.shape.vocab, eos) if tokenizer else None,
+    )  # fmt: skip
     about = _about(config, model)
     in_flight = config.in_flight or DEFAULT_IN_FLIGHT
     with ExitStack() as stack:
@@ -59,7 +64,7 @@ def build(config: EngineConfig, emit: Callable[[list[Update]], None]) -> Running
             Scheduler(limits, policies), host, host,
             in_flight=in_flight, recorder=recorder, stopwatch=time.thread_time_ns,
         )  # fmt: skip
-        return Running(engine, host, model, tokenizer, limits, about, stack.pop_all().close)
+        return Running(config, engine, host, model, tokenizer, limits, about, stack.pop_all().close)
 
 
 def _limits(model: AnyModel, config: EngineConfig) -> Limits:
@@ -85,6 +90,7 @@ def _about(config: EngineConfig, model: AnyModel) -> dict[str, Any]:
         "quantize": config.quantize,
         "kv_dtype": str(model.kv_dtype).removeprefix("torch."),
         "kernels": f"native {level()}" if isinstance(model, NativeModel) else "torch",
+        "threads": config.threads or CORES,
     }
 
 

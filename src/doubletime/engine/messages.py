@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from doubletime.core.vocabulary import SLO, Finish
+from doubletime.decoding.logprobs import TokenLogprobs
 from doubletime.decoding.params import SamplingParams
+from doubletime.decoding.pooling import PoolingParams
+
+__all__ = ["Abort", "Close", "Params", "Submit", "TokenLogprobs", "Update"]
+
+Params = SamplingParams | PoolingParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +21,12 @@ class Submit:
 
     handle: int
     prompt: tuple[int, ...]
-    params: SamplingParams
+    params: Params
     priority: int = 0
     tenant: str = ""
     program: str = ""
     slo: SLO = SLO()
+    name: str = ""  # what the API calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +39,13 @@ class Close:
     """The engine ends; what still lives is cancelled."""
 
 
-class TokenLogprobs(NamedTuple):
-    """Log-probability of a sampled token, and the likeliest tokens with theirs."""
-
-    logprob: float
-    top: tuple[tuple[int, float], ...]
-
-
 class Update(NamedTuple):
-    """News of one choice of a request. `error` is set when it ends in Finish.ERROR; a refused request has choice 0."""
+    """News of one choice of a request. `error` is set when it ends in Finish.ERROR; a refused request has choice 0.
+
+    `prompt_logprobs` come with the first news of choice 0, if they were asked for: one a prompt token, None for the
+    first. `embedding`: float32 numbers, little-endian, at the end of a request for one. `began`: no more than that the
+    first step of the request is on its way, with the KV of `cached` prompt tokens there already.
+    """
 
     handle: int
     choice: int
@@ -51,3 +56,7 @@ class Update(NamedTuple):
     logprobs: tuple[TokenLogprobs, ...] = ()
     error: str = ""
     refused: bool = False
+    prompt_logprobs: tuple[TokenLogprobs | None, ...] = ()
+    embedding: bytes | None = None
+    began: bool = False
+    cached: int = 0

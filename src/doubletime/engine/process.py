@@ -6,12 +6,16 @@ import signal
 import sys
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from doubletime.engine.about import About
 from doubletime.engine.config import EngineConfig
 from doubletime.engine.messages import Close, Update
+from doubletime.engine.sender import Sender
+
+_PATIENCE = 1.0  # seconds that the last news have to be read in
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Ready:
     max_model_len: int
     vocab_size: int
     summary: str
+    about: About = field(default_factory=About)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +55,20 @@ def run_engine(config: EngineConfig, pipe: Connection) -> None:
 
 def _serve(config: EngineConfig, pipe: Connection) -> None:
     from doubletime.engine.build import build
-    from doubletime.engine.summary import summary
+    from doubletime.engine.monitor.attach import attach
+    from doubletime.engine.summary import about_engine, summary
 
-    running = build(config, lambda news: _say(pipe, news))
+    say = Sender(pipe)
+    running = build(config, say)
+    attach(running, say)
     try:
-        _say(pipe, Ready(running.limits.max_length, running.model.shape.vocab, summary(running)))
+        shape, length = running.model.shape, running.limits.max_length
+        say(Ready(length, shape.vocab, summary(running), about_engine(running)))
         threading.Thread(target=_listen, args=(pipe, running.host.inbox.put), name="listen", daemon=True).start()
         running.engine.run()
     finally:
         running.close()
+        say.close(_PATIENCE)
 
 
 def _listen(pipe: Connection, put: Any) -> None:

@@ -121,6 +121,9 @@ class EngineTarget:
     def facts(self) -> EngineFacts:
         return self._observer.facts(self._running.engine.planning_ns - self._planned_before)
 
+    def lag(self) -> None:
+        """The engine takes the times itself."""
+
     def close(self) -> None:
         self._put(Close())
         self._thread.join()

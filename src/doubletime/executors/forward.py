@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 
 from doubletime.core.vocabulary import Slab
+from doubletime.executors.arena import Arena
 from doubletime.executors.batch import Target, layout_of, positions_of
 from doubletime.executors.block_tables import BlockTable
 from doubletime.executors.kv_cache import KVCache
@@ -21,6 +23,10 @@ class Forward(Protocol):
 
     @property
     def depth(self) -> int: ...
+
+    def begin(self) -> None:
+        """A new step: states of the last one that were not copied are void."""
+        ...
 
     def embed(self, tokens: list[int]) -> State:
         """The state of these tokens at depth 0."""
@@ -42,6 +48,9 @@ class TorchForward:
     @property
     def depth(self) -> int:
         return self._model.depth
+
+    def begin(self) -> None:
+        """Torch's states have memory of their own."""
 
     def embed(self, tokens: list[int]) -> State:
         return self._model.embed(torch.tensor(tokens, device=self._model.device))
@@ -69,16 +78,22 @@ class NativeForward:
     def __init__(self, model: NativeModel, cache: KVCache, tables: tuple[BlockTable, ...]) -> None:
         self._model = model
         self._batch = NativeBatch(model, cache, tables)
+        self._hidden, self._work = Arena(model.shape.hidden), Arena(model.work_width)
 
     @property
     def depth(self) -> int:
         return self._model.depth
 
+    def begin(self) -> None:
+        self._hidden.begin()
+        self._work.begin()
+
     def embed(self, tokens: list[int]) -> State:
-        return self._model.embed(torch.tensor(tokens))
+        return self._model.embed(array("q", tokens), self._hidden.take(len(tokens)))
 
     def run(self, slabs: Sequence[Slab], state: State, top: int, bottom: int, stops: Stops) -> tuple[State, int]:
-        return self._model.run(state, self._batch.of(slabs), (top, bottom), stops.flag)
+        work = self._work.take(state.rows)
+        return self._model.run(state, work, self._batch.of(slabs), (top, bottom), stops.flag)
 
 
 def forward_of(model: AnyModel, cache: KVCache, tables: tuple[BlockTable, ...]) -> Forward:

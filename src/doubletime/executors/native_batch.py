@@ -16,7 +16,7 @@ from doubletime.models.native import KV_KINDS, NativeModel
 
 
 class NativeBatch:
-    """Builds one batch after the other. What the last one points to lives here until the next."""
+    """One batch after the other, in one struct; what it points to lives here."""
 
     def __init__(self, model: NativeModel, cache: KVCache, tables: tuple[BlockTable, ...]) -> None:
         bad = [group.block_tokens for group in cache.groups if group.block_tokens % abi.TILE]
@@ -26,6 +26,11 @@ class NativeBatch:
         self._caches = (abi.Cache * len(tables))(
             *(_cache(model, tensor, group) for tensor, group in zip(cache.tensors, cache.groups, strict=True))
         )
+        count = len(tables)
+        self._addresses, self._widths, self._rows = ((kind * count)() for kind in (c_void_p, c_int64, c_void_p))
+        self._batch = abi.Batch(
+            groups=count, tables=self._addresses, table_width=self._widths, table_rows=self._rows, caches=self._caches
+        )
         self._columns: list[array[int]] = []
 
     def of(self, slabs: Sequence[Slab]) -> abi.Batch:
@@ -34,19 +39,14 @@ class NativeBatch:
         start = array("i", [slab.start for slab in slabs])
         tokens = array("i", [slab.tokens for slab in slabs])
         rows = [array("q", table.row_numbers(seqs)) for table in self._tables]
-        count = len(self._tables)
+        for group, (table, own) in enumerate(zip(self._tables, rows, strict=True)):
+            self._addresses[group], self._widths[group] = table.address, table.width
+            self._rows[group] = own.buffer_info()[0]
         self._columns = [start, tokens, *rows]
-        return abi.Batch(
-            rows=sum(tokens),
-            seqs=len(slabs),
-            groups=count,
-            start=start.buffer_info()[0],
-            tokens=tokens.buffer_info()[0],
-            tables=(c_void_p * count)(*(table.address for table in self._tables)),
-            table_width=(c_int64 * count)(*(table.width for table in self._tables)),
-            table_rows=(c_void_p * count)(*(own.buffer_info()[0] for own in rows)),
-            caches=self._caches,
-        )
+        batch = self._batch
+        batch.rows, batch.seqs = sum(tokens), len(slabs)
+        batch.start, batch.tokens = start.buffer_info()[0], tokens.buffer_info()[0]
+        return batch
 
 
 def _cache(model: NativeModel, tensor: Tensor, group: KVGroup) -> abi.Cache:

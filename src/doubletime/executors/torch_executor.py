@@ -14,8 +14,9 @@ import torch
 
 from doubletime.core.plan import Plan
 from doubletime.core.vocabulary import Limits
+from doubletime.decoding.readout import Readout
 from doubletime.decoding.sampling import Sampling
-from doubletime.executors.output import Deliver
+from doubletime.executors.output import Deliver, StepOutput
 from doubletime.executors.stops import Stops
 from doubletime.executors.torch_runner import TorchRunner
 from doubletime.models import AnyModel
@@ -26,6 +27,7 @@ class _Admit:
     seq: int
     tokens: tuple[int, ...]
     sampling: Sampling
+    readout: Readout | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,16 @@ class TorchExecutor:
         self._thread = threading.Thread(target=self._work, name="forward", daemon=True)
         self._thread.start()
 
-    def admit(self, seq: int, tokens: Sequence[int], sampling: Sampling) -> None:
-        """Makes a sequence known before the first plan that names it. Raises ValueError for a foreign token."""
-        self._inbox.put(_Admit(seq, self._checked(tokens), sampling))
+    def admit(self, seq: int, tokens: Sequence[int], sampling: Sampling, readout: Readout | None = None) -> None:
+        """Makes a sequence known before the first plan that names it.
+
+        Raises ValueError for a foreign token, and for more dimensions than an embedding has.
+        """
+        if readout is not None and readout.pooling is not None:
+            self._check_dimensions(readout.pooling.dimensions)
+        if sampling.adjust is not None:
+            self._checked([token for token, _ in sampling.adjust.bias])
+        self._inbox.put(_Admit(seq, self._checked(tokens), sampling, readout))
 
     def append(self, seq: int, tokens: Sequence[int]) -> None:
         """More tokens at the end, after what was dispatched before. Raises ValueError for a foreign token."""
@@ -80,6 +89,11 @@ class TorchExecutor:
         self._inbox.put(None)
         self._thread.join()
 
+    def _check_dimensions(self, wanted: int | None) -> None:
+        most = self.runner.model.shape.hidden
+        if wanted is not None and wanted > most:
+            raise ValueError(f"dimensions must be at most {most}, the size of this model's hidden states, not {wanted}")
+
     def _checked(self, tokens: Sequence[int]) -> tuple[int, ...]:
         if tokens and not 0 <= min(tokens) <= max(tokens) < self._vocab:
             raise ValueError(f"token ids must be in [0, {self._vocab})")
@@ -88,12 +102,16 @@ class TorchExecutor:
     def _work(self) -> None:
         with torch.inference_mode():
             while (message := self._inbox.get()) is not None:
-                self._handle(message)
+                try:
+                    self._handle(message)
+                except Exception as error:  # of the bookkeeping between steps: a step reports its own
+                    self._deliver(StepOutput(-1, 0, error=f"{type(error).__name__}: {error}", lost=True))
+                    return
 
     def _handle(self, message: _Message) -> None:
         match message:
-            case _Admit(seq, tokens, sampling):
-                self.runner.ledger.admit(seq, tokens, sampling)
+            case _Admit(seq, tokens, sampling, readout):
+                self.runner.admit(seq, tokens, sampling, readout)
             case _Append(seq, tokens):
                 self.runner.ledger.append(seq, tokens)
             case _Truncate(seq, kept):

@@ -53,6 +53,7 @@ class Walker:
 
         Slabs that end above full depth, or are stopped on their way, leave their states in `open`.
         """
+        self.forward.begin()
         through: list[Bundle] = []
         ranges = _ranges(slabs)
         live: list[Bundle] = []

@@ -75,6 +75,8 @@ def _lines(result: Json) -> list[tuple[str, str]]:
         lines.append(("SLO", f"{_targets(slo)}met by {slo['attainment']:.1%}; goodput {slo['goodput_rps']:.2f}/s"))
     if result["steps"] is not None:
         lines += _engine(result)
+    elif result["prefix_hit_rate"] is not None:
+        lines.append(("prefix hits", _share(result["prefix_hit_rate"])))
     if result["config"].get("predictor") == "oracle":
         lines.append(("predictor", "oracle: no step takes longer or shorter than policies learn"))
     if result["error"] is not None:
@@ -82,8 +84,12 @@ def _lines(result: Json) -> list[tuple[str, str]]:
     if result["cost"] is not None:
         lines.append(("cost", _cost(result["cost"])))
     if result["client_lag_s"] is not None:
-        lines.append(("client lag (p99)", f"{_milliseconds(result['client_lag_s'])} ms"))
+        lines.append(("client lag (p99)", f"{_milliseconds(result['client_lag_s'])} ms{_client_cpu(result)}"))
     return lines
+
+
+def _client_cpu(result: Json) -> str:
+    return f"; it used {result['client_cpu']:.0%} of a core" if "client_cpu" in result else ""
 
 
 def _requests(requests: Json) -> str:

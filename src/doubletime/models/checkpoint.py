@@ -31,7 +31,7 @@ class SafetensorsSource:
         self.dtype = dtype or DTYPES[self.shape.dtype]
         self._packing = packing_of(read_json(folder / "config.json"))
         self._sizes = tensors(self.shape)
-        self._found = archive(folder)
+        self._found = _named(archive(folder))
         self._parts = dict(self._packed())
         self._check()
 
@@ -80,6 +80,13 @@ class SafetensorsSource:
                 _let_through(name, entry, self.shape)
             elif entry.size != wanted[name]:
                 raise BadCheckpoint(f"{name} is {list(entry.size)}; config.json makes it {list(wanted[name])}")
+
+
+def _named(found: dict[str, Entry]) -> dict[str, Entry]:
+    """Tensors by the names that they have in a model with a head: embedding models are often stored without one."""
+    if "embed_tokens.weight" not in found:
+        return found
+    return {name if name.startswith("lm_head.") else f"model.{name}": entry for name, entry in found.items()}
 
 
 def _let_through(name: str, entry: Entry, shape: ModelShape) -> None:

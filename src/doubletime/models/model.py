@@ -66,6 +66,10 @@ class Model:
         tables = {rope: rope_table(positions, each, self.dtype) for rope, each in self.frequencies.items()}
         return Context(layouts, caches, tables)
 
+    def final(self, hidden: Tensor) -> Tensor:
+        """Hidden rows [N, hidden] at full depth → what the head sees of them, [N, hidden] in float32."""
+        return self.final_norm(hidden).float()
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden rows [N, hidden] at full depth → logits [N, vocab] in float32."""
         return F.linear(self.final_norm(hidden), self.head).float()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from ctypes import byref, c_int32, c_void_p, pointer
 
 import torch
 from torch import Tensor
 
 from doubletime.kernels.cpu import abi
-from doubletime.kernels.cpu.binding import library
+from doubletime.kernels.cpu.binding import library, locked_library
 from doubletime.kernels.cpu.pack import Packed, pack
 from doubletime.kernels.reference import frequencies
 from doubletime.models.layer import Layer
@@ -27,6 +28,7 @@ KV_KINDS = {
     torch.bfloat16: abi.Kind.BF16,
     torch.int8: abi.Kind.Q8,
 }
+_SHORT = 64  # rows that are embedded in microseconds
 _SCALE_BYTES = 4  # beside each int8 key and value
 _ACTIVATIONS = {Activation.SILU: 0, Activation.GELU_TANH: 1}
 
@@ -47,8 +49,8 @@ class NativeModel:
         self._keep: list[object] = []  # what the structs point to
         weights = Weights(source)
         self._ropes = sorted({self.shape.rope_of(layer) for layer in range(self.shape.layers)}, key=repr)
-        packed = [self._layer(layer) for layer in layers(self.shape, weights)]
-        self.native = self._model(weights, packed)
+        ends = self._ends(weights)  # first: the largest matrices, while the memory to make them in is still free
+        self.native = self._model(weights, ends, [self._layer(layer) for layer in layers(self.shape, weights)])
         self.kv_dtype = kv_dtype or (torch.float16 if self.quantized else source.dtype)
 
     @property
@@ -85,17 +87,21 @@ class NativeModel:
             return shape.hidden + 2 * shape.moe.top_k if shape.moe and sparse else shape.intermediate
         return 0
 
-    def embed(self, tokens: Tensor) -> State:
-        """Token ids [T] → the state at depth 0."""
-        hidden = torch.empty(len(tokens), self.shape.hidden)
-        library().dt_embed(byref(self.native), tokens.data_ptr(), len(tokens), hidden.data_ptr())
+    def embed(self, tokens: array[int], hidden: Tensor) -> State:
+        """Token ids [T] (int64) → the state at depth 0, in `hidden` [T, hidden]."""
+        native = library() if len(tokens) > _SHORT else locked_library()
+        native.dt_embed(byref(self.native), tokens.buffer_info()[0], len(tokens), hidden.data_ptr())
         return State(hidden)
 
-    def run(self, state: State, batch: abi.Batch, span: tuple[int, int], stop: c_int32) -> tuple[State, int]:
-        """Operators [first, last) over the rows of `state`, until `stop` is set. Returns the depth reached too."""
-        (first, last), rows = span, state.rows
+    def run(
+        self, state: State, work: Tensor, batch: abi.Batch, span: tuple[int, int], stop: c_int32
+    ) -> tuple[State, int]:
+        """Operators [first, last) over the rows of `state`, until `stop` is set. Returns the depth reached too.
+
+        `work` [T, work_width]: memory for what rows carry beside their hidden state; the new state may lie in it.
+        """
+        first, last = span
         hidden = state.hidden.clone() if first else state.hidden  # what is kept of an open slab may share its rows
-        work = torch.empty(rows, self.work_width)
         if state.extra:
             work[:, : state.extra[0].shape[1]] = state.extra[0]
         depth: int = library().dt_run(
@@ -112,6 +118,10 @@ class NativeModel:
             raise LookupError(f"slab {-1 - depth} of the step has no KV block to write to")
         width = self.width_at(depth)
         return State(hidden, (work[:, :width],) if width else ()), depth
+
+    def final(self, hidden: Tensor) -> Tensor:
+        """Hidden rows [N, hidden] at full depth → what the head sees of them, [N, hidden] in float32."""
+        return self._final_norm(hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden rows [N, hidden] at full depth → logits [N, vocab] in float32."""
@@ -157,14 +167,21 @@ class NativeModel:
         own.gate_ups, own.downs = gate_ups, downs
         self._keep += (gate_ups, downs)
 
-    def _model(self, weights: Weights, packed: list[abi.Layer]) -> abi.Model:
-        shape = self.shape
+    def _ends(self, weights: Weights) -> tuple[abi.Matrix, abi.Matrix]:
+        """The embedding and the head."""
         embedding = self._matrix(Linear(weights.matrix("model.embed_tokens.weight"), None, self.dtype))
-        head = embedding if shape.tied else self._matrix(Linear(weights.matrix("lm_head.weight"), None, self.dtype))
+        if self.shape.tied:
+            return embedding, embedding
+        return embedding, self._matrix(Linear(weights.matrix("lm_head.weight"), None, self.dtype))
+
+    def _model(self, weights: Weights, ends: tuple[abi.Matrix, abi.Matrix], packed: list[abi.Layer]) -> abi.Model:
+        shape = self.shape
         rotations = [frequencies(rope, shape.head_dim).contiguous() for rope in self._ropes]
         pointers = (c_void_p * len(rotations))(*(each.data_ptr() for each in rotations))
         own_layers = (abi.Layer * len(packed))(*packed)
         self._keep += (rotations, pointers, own_layers)
+        self._final_norm = norm(weights, "model.norm", shape)
+        self._final_norm.weight = self._final_norm.weight.float()
         return abi.Model(
             layers=shape.layers,
             hidden=shape.hidden,
@@ -175,9 +192,9 @@ class NativeModel:
             ropes=len(rotations),
             layer=own_layers,
             frequencies=pointers,
-            embedding=pointer(embedding),
-            head=pointer(head),
-            final_norm=self._norm(norm(weights, "model.norm", shape)),
+            embedding=pointer(ends[0]),
+            head=pointer(ends[1]),
+            final_norm=self._norm(self._final_norm),
             embedding_scale=float(torch.tensor(shape.embedding_scale, dtype=self.dtype)),
         )
 

@@ -6,24 +6,26 @@ import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from doubletime.server.client import EngineClient, Reply
-from doubletime.server.errors import as_api_error
-from doubletime.server.formats import Format, Json, usage
+from doubletime.server.errors import as_api_error, log_unforeseen
+from doubletime.server.fields import Json
+from doubletime.server.formats import Format
 from doubletime.server.gather import chunks, collect, submitted
 from doubletime.server.hangup import HungUp, unless_hung_up
 from doubletime.server.prompts import Job
-from doubletime.server.requests import Sampling
+from doubletime.server.sampling_fields import SamplingFields
+from doubletime.server.usage import Usage
 
 _EVENT_STREAM = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,56 +34,58 @@ class Exchange:
 
     client: EngineClient
     jobs: Sequence[Job]
-    sampling: Sampling
+    request: SamplingFields
     form: Format
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = self._stream(send) if self.sampling.stream else self._answer(scope, receive, send)
+        work = self._stream(send) if self.request.stream else self._answer(scope, receive, send)
         with suppress(HungUp):
             await unless_hung_up(receive, work)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with submitted(self.client, self.jobs) as replies:
-            choices = await collect(replies, self.sampling.n)
-        told = self._usage(sum(choice.tokens for choice in choices))
-        response: Response = JSONResponse(self.form.whole(choices, told))
+        usage = Usage(self.jobs)
+        async with submitted(self.client, self.jobs, self.form.id) as replies:
+            choices = await collect(replies, self.request.n, usage)
+        response: Response = JSONResponse(self.form.whole(choices, usage) | self._timings(usage))
         await response(scope, receive, send)
 
     async def _stream(self, send: Send) -> None:
         """A request that the engine refuses gets its status; what goes wrong later is the last event."""
-        async with submitted(self.client, self.jobs) as replies:
+        async with submitted(self.client, self.jobs, self.form.id) as replies:
             await send({"type": "http.response.start", "status": 200, "headers": _EVENT_STREAM})
+            last = "" if self.form.terminator is None else _data(self.form.terminator)
             try:
                 async with aclosing(self._events(replies)) as events:
                     async for event in events:
-                        await _send_event(send, _dump(event))
-                await _send_event(send, "[DONE]")
+                        await send({"type": "http.response.body", "body": _spelled(event).encode(), "more_body": True})
             except Exception as error:
-                await _send_event(send, _dump(as_api_error(error).to_json()))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                log_unforeseen(error)
+                last = _spelled(self.form.failure(as_api_error(error)))
+        await send({"type": "http.response.body", "body": last.encode(), "more_body": False})
 
     async def _events(self, replies: Sequence[Reply]) -> AsyncGenerator[Json, None]:
-        sampling, tokens = self.sampling, 0
-        blank: Json = {"usage": None} if sampling.include_usage else {}
-        for choice in range(len(replies) * sampling.n):
-            opening = self.form.opening(choice)
-            if opening is not None:
-                yield opening | blank
-        async with aclosing(chunks(replies, sampling.n)) as arriving:
+        usage = Usage(self.jobs)
+        for event in self.form.opening(len(replies) * self.request.n):
+            yield event
+        async with aclosing(chunks(replies, self.request.n)) as arriving:
             async for chunk in arriving:
-                tokens += len(chunk.token_ids)
-                if chunk.text or chunk.finish:
-                    yield self.form.piece(chunk) | blank
-        if sampling.include_usage:
-            yield self.form.closing(self._usage(tokens))
+                usage.add(chunk)
+                for event in self.form.pieces(chunk, usage):
+                    yield event | self._timings(usage)
+        for event in self.form.closing(usage):
+            yield event
 
-    def _usage(self, completion_tokens: int) -> Json:
-        return usage(sum(len(job.prompt) for job in self.jobs), completion_tokens)
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    def _timings(self, usage: Usage) -> Json:
+        """As the request wants them: at the end, or all along."""
+        wanted = self.request.timings_per_token or (self.request.timings and usage.complete)
+        return {"timings": usage.timings()} if wanted else {}
 
 
-async def _send_event(send: Send, data: str) -> None:
-    await send({"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": True})
+def _spelled(event: Json) -> str:
+    """Events that have a type are named by it."""
+    name = f"event: {event['type']}\n" if "type" in event else ""
+    return name + _data(_JSON(event))
+
+
+def _data(text: str) -> str:
+    return f"data: {text}\n\n"

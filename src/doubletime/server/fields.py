@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
-from typing import Any, Never, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from doubletime.server.errors import UNSUPPORTED, bad
 
-from doubletime.server.errors import ApiError, bad
-
-MAX_BODY = 32 << 20  # bytes
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Json = dict[str, Any]
 Reader = Callable[[str, Any], T]  # (name, value) -> what it means; raises ApiError
+
+MAX_ITEMS = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T_co]):
+    """A kind of value: how it is read, and the JSON Schema of what the reader takes. `made`: the class of an object."""
+
+    reader: Callable[[str, Any], T_co]
+    schema: Mapping[str, Any]
+    made: type[T_co] | None = None
+
+    def __call__(self, name: str, value: Any) -> T_co:
+        return self.reader(name, value)
 
 
 class Fields:
@@ -35,13 +48,16 @@ class Fields:
             raise bad(self._at + name, f"{self._at}{name} is required", "missing_required_parameter")
         return reader(self._at + name, self._left.pop(name))
 
-    def done(self) -> None:
+    def done(self, reasons: Mapping[str, str] | None = None) -> None:
+        """`reasons`: why fields that clients know are not taken, by name."""
         for name in self._left:
             where = self._at + name
-            raise bad(where, f"{where} is not supported by this server", "unsupported_parameter")
+            reason = (reasons or {}).get(name)
+            told = f"{where} is not supported by this server" + (f": {reason}" if reason else "")
+            raise bad(where, told, UNSUPPORTED)
 
 
-def text(name: str, value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise bad(name, f"{name} must be a string")
     try:
@@ -51,13 +67,17 @@ def text(name: str, value: Any) -> str:
     return value
 
 
-def flag(name: str, value: Any) -> bool:
+def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise bad(name, f"{name} must be true or false")
     return value
 
 
-def whole(least: int, most: int) -> Reader[int]:
+text = Kind(_text, {"type": "string"})
+flag = Kind(_flag, {"type": "boolean"})
+
+
+def whole(least: int, most: int) -> Kind[int]:
     """A whole number from `least` to `most`; neither true nor 1.0 is one."""
 
     def read(name: str, value: Any) -> int:
@@ -67,20 +87,33 @@ def whole(least: int, most: int) -> Reader[int]:
             raise bad(name, f"{name} must be from {least} to {most}, not {_short(value)}")
         return value
 
-    return read
+    return Kind(read, {"type": "integer", "minimum": least, "maximum": most})
 
 
-def number(least: float, most: float) -> Reader[float]:
-    """A finite number from `least` to `most`."""
+def number(least: float, most: float, above: bool = False) -> Kind[float]:
+    """A finite number from `least` to `most`; `above`: more than `least`."""
 
     def read(name: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise bad(name, f"{name} must be a number")
         if not least <= value <= most:
             raise bad(name, f"{name} must be from {least:g} to {most:g}, not {_short(value)}")
+        if above and value == least:
+            raise bad(name, f"{name} must be more than {least:g}")
         return float(value)
 
-    return read
+    return Kind(read, {"type": "number", "exclusiveMinimum" if above else "minimum": least, "maximum": most})
+
+
+def one_of(*allowed: str) -> Kind[str]:
+    """One of some words."""
+
+    def read(name: str, value: Any) -> str:
+        if value not in allowed or not isinstance(value, str):
+            raise bad(name, f"{name} must be {' or '.join(allowed)}")
+        return value
+
+    return Kind(read, {"type": "string", "enum": list(allowed)})
 
 
 def items(name: str, value: Any, most: int) -> list[Any]:
@@ -92,29 +125,13 @@ def items(name: str, value: Any, most: int) -> list[Any]:
     return value
 
 
-async def read_body(request: Request) -> Any:
-    """The JSON of a request. Raises ApiError for what is too long or is not JSON (NaN is not)."""
-    body = await _read(request)
-    try:
-        return json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise bad(None, f"the body is not valid JSON: {error}") from error
+def list_of(kind: Kind[T], most: int = MAX_ITEMS) -> Kind[tuple[T, ...]]:
+    """A list of 1 to `most` values of one kind; an error names the place of the bad one."""
 
+    def read(name: str, value: Any) -> tuple[T, ...]:
+        return tuple(kind(f"{name}[{at}]", item) for at, item in enumerate(items(name, value, most)))
 
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY:
-                raise ApiError(413, f"the body must have at most {MAX_BODY} bytes")
-    except ClientDisconnect as error:
-        raise bad(None, "the body is incomplete") from error
-    return bytes(body)
-
-
-def _refuse(constant: str) -> Never:
-    raise ValueError(f"{constant} is not JSON")
+    return Kind(read, {"type": "array", "items": dict(kind.schema), "minItems": 1, "maxItems": most})
 
 
 def _short(value: float) -> str:

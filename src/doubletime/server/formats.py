@@ -1,101 +1,77 @@
-"""The JSON that OpenAI's clients read, for completions and for chat, whole and in pieces."""
+"""What the replies of all routes that generate text have in common."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
-from doubletime.core.vocabulary import Finish
 from doubletime.server.client import Chunk
+from doubletime.server.errors import ApiError
+from doubletime.server.fields import Json
 from doubletime.server.gather import Choice
-
-Json = dict[str, Any]
-
-
-class Format(Protocol):
-    """How one route words its replies."""
-
-    def whole(self, choices: Sequence[Choice], usage: Json) -> Json: ...
-
-    def opening(self, choice: int) -> Json | None:
-        """What is sent before the first chunk of a choice."""
-        ...
-
-    def piece(self, chunk: Chunk) -> Json: ...
-
-    def closing(self, usage: Json) -> Json:
-        """The last piece of a stream that was asked to tell its usage."""
-        ...
+from doubletime.server.sampling_fields import SamplingFields
+from doubletime.server.usage import Usage
 
 
-@dataclass(frozen=True)
-class _Envelope:
+class Format(ABC):
+    """How one route words one reply, whole or as the events of a stream. `id` is what the API calls the request."""
+
+    id: str
+    terminator: ClassVar[str | None] = "[DONE]"  # the data of the last event of a stream
+
+    @abstractmethod
+    def whole(self, choices: Sequence[Choice], usage: Usage) -> Json: ...
+
+    @abstractmethod
+    def opening(self, choices: int) -> Iterable[Json]:
+        """What is sent before the first chunk."""
+
+    @abstractmethod
+    def pieces(self, chunk: Chunk, usage: Usage) -> Iterable[Json]:
+        """What one chunk says; `usage` has counted it."""
+
+    @abstractmethod
+    def closing(self, usage: Usage) -> Iterable[Json]:
+        """What is sent after the last chunk."""
+
+    def failure(self, error: ApiError) -> Json:
+        """The event that tells of an error in the middle of a stream."""
+        return error.to_json()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
     """What all pieces of one reply have in common."""
 
-    model: str
-    prefix: str
+    request: SamplingFields
+    id: str
     created: int = field(default_factory=lambda: int(time.time()))
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def wrap(self, kind: str, choices: list[Json]) -> Json:
-        name = f"{self.prefix}-{self.id}"
-        return {"id": name, "object": kind, "created": self.created, "model": self.model, "choices": choices}
+        about = {"id": self.id, "object": kind, "created": self.created, "model": self.request.model}
+        return about | {"choices": choices}
+
+    def piece(self, kind: str, choice: Json, usage: Usage | None) -> Json:
+        """A piece of a stream with one choice; usage: None before the first chunk."""
+        if self.request.continuous_usage:
+            return self.wrap(kind, [choice]) | {"usage": None if usage is None else usage.to_json()}
+        return self.wrap(kind, [choice]) | ({"usage": None} if self.request.include_usage else {})
+
+    def closing(self, kind: str, usage: Usage) -> list[Json]:
+        """The piece that tells the usage, if it was asked for."""
+        return [self.wrap(kind, []) | {"usage": usage.to_json()}] if self.request.include_usage else []
 
 
-class CompletionFormat:
-    """/v1/completions"""
-
-    def __init__(self, model: str) -> None:
-        self._envelope = _Envelope(model, "cmpl")
-
-    def whole(self, choices: Sequence[Choice], usage: Json) -> Json:
-        parts = [_choice(choice.index, choice.finish, text=choice.text) for choice in choices]
-        return self._envelope.wrap("text_completion", parts) | {"usage": usage}
-
-    def opening(self, choice: int) -> Json | None:
-        return None
-
-    def piece(self, chunk: Chunk) -> Json:
-        return self._envelope.wrap("text_completion", [_choice(chunk.choice, chunk.finish, text=chunk.text)])
-
-    def closing(self, usage: Json) -> Json:
-        return self._envelope.wrap("text_completion", []) | {"usage": usage}
+def new_id(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex}"
 
 
-class ChatFormat:
-    """/v1/chat/completions"""
-
-    def __init__(self, model: str) -> None:
-        self._envelope = _Envelope(model, "chatcmpl")
-
-    def whole(self, choices: Sequence[Choice], usage: Json) -> Json:
-        parts = [
-            _choice(choice.index, choice.finish, message={"role": "assistant", "content": choice.text})
-            for choice in choices
-        ]
-        return self._envelope.wrap("chat.completion", parts) | {"usage": usage}
-
-    def opening(self, choice: int) -> Json | None:
-        return self._delta(choice, None, {"role": "assistant", "content": ""})
-
-    def piece(self, chunk: Chunk) -> Json:
-        return self._delta(chunk.choice, chunk.finish, {"content": chunk.text} if chunk.text else {})
-
-    def closing(self, usage: Json) -> Json:
-        return self._envelope.wrap("chat.completion.chunk", []) | {"usage": usage}
-
-    def _delta(self, choice: int, finish: Finish | None, delta: Json) -> Json:
-        return self._envelope.wrap("chat.completion.chunk", [_choice(choice, finish, delta=delta)])
-
-
-def _choice(index: int, finish: Finish | None, **content: Any) -> Json:
-    return {"index": index, **content, "logprobs": None, "finish_reason": finish.value if finish else None}
-
-
-def usage(prompt_tokens: int, completion_tokens: int) -> Json:
-    """Tokens; a prompt is counted once however many choices it has."""
-    total = prompt_tokens + completion_tokens
-    return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": total}
+def choice_json(chunk: Chunk, logprobs: Json | None, **content: Any) -> Json:
+    """What every route says of a choice, beside its content."""
+    finish = chunk.finish.value if chunk.finish else None
+    end = {"logprobs": logprobs, "finish_reason": finish, "stop_reason": chunk.stop_reason}
+    return {"index": chunk.choice, **content, **end}

@@ -6,24 +6,37 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from doubletime.core.vocabulary import Finish
 from doubletime.server.client import Chunk, EngineClient, EngineStopped, Reply
 from doubletime.server.errors import ApiError
 from doubletime.server.prompts import Job
+from doubletime.server.usage import Usage
 
 
 @asynccontextmanager
-async def submitted(client: EngineClient, jobs: Sequence[Job]) -> AsyncIterator[list[Reply]]:
-    """Submits all jobs, or none if the engine refuses one; cancels on the way out."""
-    replies: list[Reply] = []
+async def submitted(client: EngineClient, jobs: Sequence[Job], name: str) -> AsyncIterator[list[Reply]]:
+    """Submits all jobs, or none if the engine refuses one; cancels on the way out.
+
+    A single job has the name of the request; of several, each gets its number too.
+    """
+    names = [name] if len(jobs) == 1 else [f"{name}-{at}" for at in range(len(jobs))]
+    taken = [
+        asyncio.create_task(client.submit(job.prompt, job.params, job.priority, job_name))
+        for job, job_name in zip(jobs, names, strict=True)
+    ]
     try:
-        for job in jobs:
-            replies.append(await client.submit(job.prompt, job.params))  # noqa: PERF401 - those before a refusal count
-        yield replies
+        yield await asyncio.gather(*taken)
     finally:
-        for reply in replies:
-            reply.cancel()
+        for task in taken:
+            _let_go(task)
+
+
+def _let_go(taken: asyncio.Task[Reply]) -> None:
+    """Ends a request, whether the engine has taken it or it still waits to be."""
+    if not taken.cancel() and not taken.cancelled() and taken.exception() is None:
+        taken.result().cancel()
 
 
 async def chunks(replies: Sequence[Reply], n: int) -> AsyncGenerator[Chunk, None]:
@@ -68,23 +81,27 @@ class Choice:
     """What has come of one choice."""
 
     index: int
-    texts: list[str] = field(default_factory=list)
-    tokens: int = 0
-    finish: Finish | None = None
+    chunks: list[Chunk] = field(default_factory=list)
 
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
+    def joined(self) -> Chunk:
+        """As one chunk, the last."""
+        first, last = self.chunks[0], self.chunks[-1]
+        return Chunk(
+            self.index,
+            "".join(chunk.text for chunk in self.chunks),
+            tuple(chain.from_iterable(chunk.token_ids for chunk in self.chunks)),
+            last.finish,
+            last.stop_reason,
+            tuple(chain.from_iterable(chunk.logprobs for chunk in self.chunks)),
+            first.cached,
+            first.prompt_logprobs,
+        )
 
-    def add(self, chunk: Chunk) -> None:
-        self.texts.append(chunk.text)
-        self.tokens += len(chunk.token_ids)
-        self.finish = chunk.finish
 
-
-async def collect(replies: Sequence[Reply], n: int) -> list[Choice]:
-    """Every choice, whole, in order."""
+async def collect(replies: Sequence[Reply], n: int, usage: Usage) -> list[Choice]:
+    """Every choice, whole, in order; `usage` has counted them."""
     choices = [Choice(index) for index in range(len(replies) * n)]
     async for chunk in chunks(replies, n):
-        choices[chunk.choice].add(chunk)
+        usage.add(chunk)
+        choices[chunk.choice].chunks.append(chunk)
     return choices

@@ -75,9 +75,13 @@ class GGUFTokenizer(Tokenizer):
         return frozenset(named | {token for token in special if self._vocabulary.texts[token] in _ENDS})
 
     @cached_property
-    def chat_template(self) -> str | None:
-        found = self._metadata.get("tokenizer.chat_template")
-        return found if isinstance(found, str) else None
+    def chat_templates(self) -> dict[str, str]:
+        """The default one has the plain key, others a name behind it."""
+        key = "tokenizer.chat_template"
+        found = {
+            name.removeprefix(key).lstrip("."): text for name, text in self._metadata.items() if name.startswith(key)
+        }
+        return {name or "default": text for name, text in found.items() if isinstance(text, str)}
 
     def _model(self) -> Backend:
         from doubletime.decoding.gguf.byte_bpe import byte_bpe

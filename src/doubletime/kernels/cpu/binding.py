@@ -7,6 +7,7 @@ import os
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int, c_int64, c_void_p
 from functools import cache
 from importlib.util import find_spec
+from typing import TypeVar
 
 from doubletime.kernels.cpu import abi
 
@@ -46,14 +47,33 @@ HOW_TO_BUILD = "install a C++ compiler (g++ or clang++) and install doubletime a
 def library() -> ctypes.CDLL:
     """The library, at the level that this processor (or the environment) gives. Raises NotBuilt, or ValueError for a
     level that is not there."""
-    loaded = ctypes.CDLL(os.environ.get(OTHER) or _built())
-    for name, (result, arguments) in _SIGNATURES.items():
-        function = getattr(loaded, name)
-        function.restype, function.argtypes = result, arguments
+    loaded = _typed(ctypes.CDLL(_path()))
     level = os.environ.get(LEVEL)
     if level and not loaded.dt_set_level(level.encode()):
         raise ValueError(f"{LEVEL}={level}: this processor has no such level of kernels")
     return loaded
+
+
+@cache
+def locked_library() -> ctypes.PyDLL:
+    """The same for calls of microseconds between others: they keep the interpreter's lock, because another thread that
+    waits for it would otherwise make them wait for all that it has to do."""
+    library()
+    return _typed(ctypes.PyDLL(_path()))
+
+
+_Library = TypeVar("_Library", bound=ctypes.CDLL)
+
+
+def _typed(loaded: _Library) -> _Library:
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
+    return loaded
+
+
+def _path() -> str:
+    return os.environ.get(OTHER) or _built()
 
 
 def _built() -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from doubletime.core.vocabulary import SECOND, SLO, Nanoseconds
+from doubletime.lab.bench.gauge import TICK, Dark, Gauge, Screen
 from doubletime.lab.bench.target import News, Target
 from doubletime.lab.metrics import Outcome, Record
 from doubletime.lab.percentiles import Tally
@@ -20,13 +20,15 @@ from doubletime.lab.workload.job import Workload
 class Measured:
     """Everything that the client saw. `lag` is how late it sent, against the workload's own times.
 
-    `interrupted`: the user ended it; what was living then counts as cancelled.
+    `cpu` is this process's share of one core. `interrupted`: the user ended it; what was living then counts as
+    cancelled.
     """
 
     scores: Scores
     began: Nanoseconds
     lag: Tally = field(default_factory=Tally)
     errors: Counter[str] = field(default_factory=Counter)
+    cpu: float = 0.0
     interrupted: bool = False
 
 
@@ -37,28 +39,27 @@ class _Live:
     gaps: list[Nanoseconds] = field(default_factory=list)
 
 
-def drive(
-    workload: Workload, target: Target, slo: SLO, *, timeout_s: float, progress: Callable[[], object] = lambda: None
-) -> Measured:
+def drive(workload: Workload, target: Target, slo: SLO, *, timeout_s: float, screen: Screen | None = None) -> Measured:
     """Runs a workload to its end. A request without an end after `timeout_s` has failed."""
-    client = _Client(workload, target, slo, round(timeout_s * SECOND), progress)
+    client = _Client(workload, target, slo, round(timeout_s * SECOND), screen or Dark())
+    worked = time.process_time()
     try:
         while not client.over:
             client.turn()
     except KeyboardInterrupt:
         client.give_up()
-    return client.measured
+    measured = client.measured
+    measured.cpu = (time.process_time() - worked) * SECOND / max(1, time.monotonic_ns() - measured.began)
+    return measured
 
 
 class _Client:
-    def __init__(
-        self, workload: Workload, target: Target, slo: SLO, timeout: Nanoseconds, progress: Callable[[], object]
-    ) -> None:
+    def __init__(self, workload: Workload, target: Target, slo: SLO, timeout: Nanoseconds, screen: Screen) -> None:
         self.measured = Measured(Scores(slo), time.monotonic_ns())
         self._feed = Feed(workload)
         self._target = target
         self._timeout = timeout
-        self._progress = progress
+        self._gauge = Gauge(screen, self.measured.began)
         self._live: dict[int, _Live] = {}
         self._deadlines: deque[tuple[Nanoseconds, int]] = deque()  # in the order of sending, so also of time
 
@@ -73,6 +74,7 @@ class _Client:
         for news in self._target.poll(self._wait()):
             self._hear(news)
         self._expire()
+        self._gauge.look(time.monotonic_ns(), len(self._live))
 
     def give_up(self) -> None:
         """Cancels what still lives."""
@@ -93,13 +95,15 @@ class _Client:
         record.arrival = time.monotonic_ns()
         self.measured.lag.add(max(0, record.arrival - self.measured.began - ticket.due))
 
-    def _wait(self) -> float | None:
+    def _wait(self) -> float:
+        """Seconds until something is to be done; not for ever, since people watch."""
         due = self._feed.next_due()
         ends = [due + self.measured.began] if due is not None else []
         while self._deadlines and self._deadlines[0][1] not in self._live:
             self._deadlines.popleft()
         ends += [deadline for deadline, _ in list(self._deadlines)[:1]]
-        return max(0, min(ends) - time.monotonic_ns()) / SECOND if ends else None
+        now = time.monotonic_ns()
+        return max(0, min(*ends, now + TICK) - now) / SECOND if ends else TICK / SECOND
 
     def _hear(self, news: News) -> None:
         live = self._live.get(news.number)
@@ -114,17 +118,21 @@ class _Client:
         record = live.record
         if record.first is None or record.last is None:
             record.first = news.time
+            self._gauge.first(news.time - record.arrival)
         else:
             live.gaps.append(news.time - record.last)
         record.last = news.time
         record.output += news.tokens
+        self._gauge.tokens(news.tokens)
 
     def _end(self, live: _Live, news: News) -> None:
         record = live.record
         assert news.outcome is not None
         record.outcome, record.first_slab = news.outcome, news.first_slab
         if news.usage is not None:
+            counted = record.output
             record.prompt, record.output = news.usage
+            self._gauge.tokens(record.output - counted)  # a chunk may have brought several
         if news.error:
             self.measured.errors[news.error] += 1
         if record.outcome is Outcome.COMPLETED and record.first is None:
@@ -136,7 +144,7 @@ class _Client:
         del self._live[news.number]
         self.measured.scores.add(record, news.time)
         self._feed.answered(live.ticket, self._elapsed(), go_on=record.outcome is Outcome.COMPLETED)
-        self._progress()
+        self._gauge.ended()
 
     def _expire(self) -> None:
         """Requests that took too long."""

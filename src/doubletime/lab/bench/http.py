@@ -48,9 +48,7 @@ async def get(server: Server, path: str) -> Any:
 
 async def lines(server: Server, method: str, path: str, body: Any = None) -> AsyncGenerator[bytes, None]:
     """The lines of a reply as they come. Raises HttpError for an error, OSError for a lost connection."""
-    reader, writer = await asyncio.open_connection(
-        server.host, server.port, ssl=ssl.create_default_context() if server.secure else None, limit=_LIMIT
-    )
+    reader, writer = await _connect(server)
     try:
         writer.write(_request(server, method, path, body))
         await writer.drain()
@@ -64,6 +62,16 @@ async def lines(server: Server, method: str, path: str, body: Any = None) -> Asy
         raise ConnectionError("the connection was lost in the middle of a reply") from error
     finally:
         writer.close()
+
+
+async def _connect(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    context = ssl.create_default_context() if server.secure else None
+    try:
+        return await asyncio.open_connection(server.host, server.port, ssl=context, limit=_LIMIT)
+    except ConnectionRefusedError as error:
+        raise ConnectionError(f"nobody listens at {server.host}:{server.port} (connection refused)") from error
+    except OSError as error:
+        raise ConnectionError(f"cannot connect to {server.host}:{server.port}: {error.strerror or error}") from error
 
 
 def _request(server: Server, method: str, path: str, body: Any) -> bytes:

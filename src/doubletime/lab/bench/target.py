@@ -6,7 +6,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from doubletime.core.vocabulary import Nanoseconds
+from doubletime.lab.bench.wording import Answer
 from doubletime.lab.metrics import Outcome
+from doubletime.lab.percentiles import Tally
 from doubletime.lab.result import EngineFacts
 from doubletime.lab.workload.feed import Ticket
 
@@ -14,8 +16,8 @@ from doubletime.lab.workload.feed import Ticket
 class News(NamedTuple):
     """Tokens of one request, its end, or both. `time` is of `time.monotonic_ns`, taken when they came.
 
-    With the end: `usage` is (prompt, output) as the server counted, `first_slab` when it
-    first ran; None where nobody tells.
+    With the end: `usage` is (prompt, output) as the server counted, `first_slab` when it first ran, `answer` what it
+    said; None where nobody tells.
     """
 
     number: int
@@ -25,6 +27,7 @@ class News(NamedTuple):
     error: str = ""
     usage: tuple[int, int] | None = None
     first_slab: Nanoseconds | None = None
+    answer: Answer | None = None
 
 
 class Target(Protocol):
@@ -52,6 +55,10 @@ class Target(Protocol):
 
     def facts(self) -> EngineFacts:
         """What the engine did for the requests of this run."""
+        ...
+
+    def lag(self) -> Tally | None:
+        """How late the thread was that takes the times of tokens; None if it is the engine's own."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""/v1/chat/completions: its fields, its prompts and the form of its replies."""

@@ -1,0 +1,1 @@
+"""/v1/embeddings: its fields, its prompts and its reply."""

@@ -1,0 +1,1 @@
+"""The OpenAPI document, from the declarations that read the requests."""

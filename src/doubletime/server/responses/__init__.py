@@ -1,0 +1,1 @@
+"""/v1/responses in its stateless form: a chat in other words."""
