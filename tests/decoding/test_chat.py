@@ -67,3 +67,31 @@ def test_a_template_can_do_no_harm(source: str) -> None:
 
 def test_the_date_is_at_hand() -> None:
     assert ChatTemplate("{{ strftime_now('%Y') }}").render([]).isdigit()
+
+
+def test_the_variables_that_a_template_reads_are_known() -> None:
+    template = ChatTemplate("{% set own = 1 %}{% for m in messages %}{{ own }}{{ m }}{% endfor %}{{ enable_thinking }}")
+    assert template.reads == {"messages", "enable_thinking"}
+
+
+def test_the_last_message_may_be_left_open() -> None:
+    template = ChatTemplate("{% for m in messages %}<{{ m.role }}>{{ m.content | trim }};{% endfor %}{{ x }}")
+    assert template.render_open(MESSAGES, x=1) == "<system>be brief;<user>hi <b>;<assistant>ho"
+    with pytest.raises(ChatTemplateError, match="does not show the last message"):
+        ChatTemplate("{{ messages[0].content }}").render_open(MESSAGES)
+
+
+@pytest.mark.parametrize("in_files", [True, False])
+def test_a_checkpoint_may_have_templates_by_name(checkpoint: Path, in_files: bool) -> None:
+    if in_files:
+        (checkpoint / "chat_template.jinja").write_text("plain")
+        (checkpoint / "additional_chat_templates").mkdir()
+        (checkpoint / "additional_chat_templates" / "tool_use.jinja").write_text("tools")
+    else:
+        named = [{"name": "default", "template": "plain"}, {"name": "tool_use", "template": "tools"}]
+        (checkpoint / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}))
+    tokenizer = Tokenizer(checkpoint)
+    assert ChatTemplate.load(tokenizer, "tool_use").render(MESSAGES) == "tools"
+    assert (
+        ChatTemplate.load(tokenizer, "rag").render(MESSAGES) == ChatTemplate.load(tokenizer).render(MESSAGES) == "plain"
+    )

@@ -61,13 +61,13 @@ def url(model: ServedModel, only_engine: FakeClient) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def http(url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=url, timeout=10) as client:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(url: str) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=10) as client:
         yield client

@@ -78,7 +78,11 @@ class FakeClient:
     priorities: list[int] = field(default_factory=list)
     replies: list[FakeReply] = field(default_factory=list)
     state: str = "new"
-    about: About = About("tiny", "fcfs", "cpu", "float32", "torch", kv_blocks=(8,), block_tokens=16, depth=4)
+    about: About = field(
+        default_factory=lambda: About(
+            "tiny", "fcfs", "cpu", "float32", "torch", kv_blocks=(8,), block_tokens=16, depth=4
+        )
+    )
     snapshot: Snapshot = field(default_factory=snapshot)
     inspected: list[tuple[int, str, int]] = field(default_factory=list)
 

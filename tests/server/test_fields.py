@@ -106,6 +106,7 @@ def test_what_is_documented_as_without_effect_is_taken(
          "response_format.json_schema.schema", "required"),
         ({"response_format": {"type": "text", "x": 1}}, "response_format.x", "not supported"),
         ({"guided_json": {"type": "nothing"}}, "guided_json", "guided_json: the JSON schema cannot be used"),
+        ({"guided_regex": "a", "ignore_eos": True}, "ignore_eos", "ignore_eos cannot go with guided_regex"),
         ({"guided_json": "{"}, "guided_json", "not JSON"),
         ({"guided_json": '{"items":' * 300 + "{}" + "}" * 300}, "guided_json", "nested too deeply"),
         ({"guided_json": "[" * 100_000}, "guided_json", "not JSON"),

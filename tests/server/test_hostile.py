@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -81,7 +84,7 @@ def test_ten_million_bytes(app: Starlette, route: str) -> None:
     assert refused(ask(app, "POST", route, content=body)) == 413
 
 
-@pytest.mark.parametrize("prompt", ["x" * 5_000_000, [1] * 2_000_000, ["x"] * 500_000, "é" * 2_000_000])
+@pytest.mark.parametrize("prompt", ["x" * 500_000, [1] * 2_000_000, ["x"] * 500_000, "é" * 200_000])
 def test_a_prompt_that_is_much_too_long(app: Starlette, prompt: object) -> None:
     body = json.dumps({"model": "tiny", "prompt": prompt}, ensure_ascii=False).encode()
     assert refused(ask(app, "POST", "/v1/completions", content=body)) == 400
@@ -92,10 +95,9 @@ def test_many_small_fields(app: Starlette) -> None:
     assert refused(ask(app, "POST", "/v1/completions", content=body)) == 400
 
 
-def test_headers_that_are_too_long_or_too_many(http: httpx.Client) -> None:
-    for headers in ({"x": "y" * 100_000}, {f"x{at}": "y" * 100 for at in range(1000)}):
-        try:
-            assert http.get("/health", headers=headers).status_code == 400
-        except httpx.TransportError:
-            pass  # cut off while it was sending
+def test_a_head_that_does_not_end_is_cut_off(url: str, http: httpx.Client) -> None:
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port or 80), 10) as client, suppress(ConnectionError):
+        client.sendall(b"GET /health HTTP/1.1\r\n" + b"x: y\r\n" * 200_000)
+        assert client.recv(100).startswith(b"HTTP/1.1 400")
     assert http.get("/health").status_code == 200

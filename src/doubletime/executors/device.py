@@ -10,7 +10,7 @@ class ExecutorLost(OSError):
 
 
 def is_lost(device: torch.device) -> bool:
-    """Asked after an error: CUDA repeats some (an illegal access, a failed assertion) for as long as the process lives."""
+    """Asked after an error: CUDA repeats some (an illegal access, a failed assertion) as long as the process lives."""
     if device.type != "cuda":
         return False
     try:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from doubletime.server.client import EngineStopped, Refused
 
 UNSUPPORTED = "unsupported_parameter"
+_LONGEST = 900  # characters
 _LOG = logging.getLogger("doubletime.server")
 
 
@@ -28,8 +29,10 @@ class ApiError(Exception):
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        message = shortened(message)
         super().__init__(message)
-        self.status, self.message, self.param, self.code, self.headers = status, message, param, code, headers
+        self.status, self.message, self.code, self.headers = status, message, code, headers
+        self.param = None if param is None else shortened(param)
 
     def to_json(self) -> dict[str, Any]:
         return {"error": {"message": self.message, "type": self._kind, "param": self.param, "code": self.code}}
@@ -38,6 +41,11 @@ class ApiError(Exception):
     def _kind(self) -> str:
         kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
         return kinds.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
+
+
+def shortened(text: str) -> str:
+    """What a client is told must not grow with what it sent."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
 
 
 def bad(param: str | None, message: str, code: str | None = None) -> ApiError:

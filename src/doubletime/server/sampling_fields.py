@@ -111,6 +111,8 @@ class SamplingFields(StructuredFields, MetadataFields):
 
     def params(self, max_tokens: int) -> SamplingParams:
         """The engine's view, with the limit resolved."""
+        if self.ignore_eos and self.structured:
+            raise bad("ignore_eos", f"ignore_eos cannot go with {self.structured[0]}: its end ends the answer")
         return SamplingParams(
             n=self.n,
             temperature=self.temperature,

@@ -50,6 +50,8 @@ def test_the_chat_template_of_the_file_is_used() -> None:
     template = {"tokenizer.chat_template": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}"}
     chat = ChatTemplate.load(GGUFTokenizer(replace(file, metadata={**file.metadata, **template})))
     assert chat.render([{"role": "user", "content": "ab"}]) == "<s>ab</s>"
+    named = {"tokenizer.chat_template.tool_use": "tools", "tokenizer.chat_templates": ["tool_use"]}
+    assert GGUFTokenizer(replace(file, metadata={**file.metadata, **named})).chat_templates == {"tool_use": "tools"}
     with pytest.raises(ChatTemplateError, match=r"model\.gguf has no chat template"):
         ChatTemplate.load(GGUFTokenizer(file))
 

@@ -49,6 +49,11 @@ def test_what_would_fail_with_the_first_tokens_is_refused_before_there_are_any(
         Compiler(Tokenizer(checkpoint), 500, frozenset({1})).compile(spec)
 
 
+def test_a_grammar_without_any_text_is_told_so(checkpoint: Path) -> None:
+    with pytest.raises(ValueError, match="the grammar cannot be used: there is no text that it allows"):
+        Compiler(Tokenizer(checkpoint), 500, frozenset({1})).compile(Structured("grammar", "start: start"))
+
+
 def test_without_an_end_token_there_is_no_end_of_a_grammar(checkpoint: Path) -> None:
     with pytest.raises(ValueError, match="needs an eos token"):
         Compiler(Tokenizer(checkpoint), 500, frozenset()).compile(DIGITS)

@@ -54,7 +54,8 @@ class Matcher:
 
 
 def _reason(own: Any) -> str:
-    return str(own.get_error()).removesuffix("<non-verbose/>").strip()
+    reason = str(own.get_error()).removesuffix("<non-verbose/>").strip()
+    return "there is no text that it allows" if reason == "NoExtensionBias" else reason
 
 
 def masks(matchers: Sequence[Matcher], vocab: int) -> NDArray[np.int32]:
