@@ -1,5 +1,4 @@
-"""schemathesis makes requests from the schema, right ones and wrong ones: none is a 5xx, and every reply is one that the
-schema tells of."""
+"""schemathesis makes requests from the schema, right and wrong: no reply is a 5xx, each is one that it tells of."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ News = list[Update]
 
 def run_engine(config: EngineConfig, pipe: Connection) -> None:
     """Builds the engine, says Ready, serves until Close or until the other side is gone. The target of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the HTTP process decides when to end
+    for one in (signal.SIGINT, signal.SIGTERM):  # a whole group may get them: the HTTP process decides when to end
+        signal.signal(one, signal.SIG_IGN)
     try:
         _serve(config, pipe)
     except (ValueError, OSError) as error:
