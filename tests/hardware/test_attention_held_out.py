@@ -137,6 +137,6 @@ def test_a_cached_prefix_that_others_measured_is_predicted_without_having_been_s
     profile: Profile, record_property: Callable[[str, object], None]
 ) -> None:
     found = attention_cross.compare(profile("llmservingsim/H100/Llama-3.1-70B_tp4_attention.csv.gz"))
-    record_property("prefix h100", found)
+    record_property("prefix h100", str(found))
     print(f"prefix h100: {found.error:.1%} mean error over {found.rows} rows, {found.bias:+.1%} mean")
     assert found.error < 0.5

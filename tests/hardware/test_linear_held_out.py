@@ -72,7 +72,7 @@ def test_layers_that_others_measured_are_predicted_without_having_seen_them(
         "llmservingsim h100": cross.compare(cross.llmservingsim(data, step=64), "h100")["all"],
     }
     for name, compared in found.items():
-        record_property(name, compared)
+        record_property(name, str(compared))
         print(f"{name}: {compared.error:.1%} mean error over {compared.rows} rows, {compared.bias:+.1%} of the sum")
     assert found["vidur a100"].error < 0.2
     assert found["vidur h100"].error < 0.3
